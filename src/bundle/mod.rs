@@ -1,0 +1,1 @@
+//! The support bundle: written atomically, read with care.

@@ -1,0 +1,295 @@
+//! What a cluster uses: the outcome of discovery, whether from a live API server or from files.
+//!
+//! It grows with distinct images and workloads, never with pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::image::{Digest, NodePlatform, Platform, Reference};
+use crate::vocabulary::{ContainerType, GapScope, Role};
+
+/// How many pods are named as examples of a thing.
+pub const MAX_EXAMPLES: usize = 5;
+
+/// Everything that discovery learned.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// sorted by name; `None` when nodes may not be read (or files hold none)
+    pub nodes: Option<Vec<Node>>,
+    /// every image that something uses
+    pub images: BTreeMap<ImageName, ImageUse>,
+    /// images on nodes as the runtimes report them, by the runtime's names
+    pub on_nodes: Vec<NodeImage>,
+    /// the namespaces that were looked at, sorted
+    pub namespaces: BTreeSet<String>,
+    /// what could not be looked at
+    pub gaps: Vec<Gap>,
+    /// objects that hold a pod template
+    pub workloads: u64,
+    /// pods
+    pub pods: u64,
+    /// the API server's `/version`, as answered
+    pub version: Option<serde_json::Value>,
+}
+
+/// What could not be looked at, why, and what would close the gap.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// on which side
+    pub scope: GapScope,
+    /// `pods`, `deployments.apps`, `secrets`
+    pub resource: Option<String>,
+    /// where; absent for the whole cluster
+    pub namespace: Option<String>,
+    /// the registry
+    pub host: Option<String>,
+    /// one word: `forbidden`, `inconsistent`, `unreadable`, …
+    pub reason: String,
+    /// in words, with what would close it
+    pub message: String,
+    /// whether the facts are incomplete for it: a part of the cluster could not be read
+    pub incomplete: bool,
+}
+
+/// A node, with what an image must be to run on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// its name
+    pub name: Arc<str>,
+    /// os, architecture (`status.nodeInfo`); Windows: the build (`os.version`) from its kernel version
+    pub platform: NodePlatform,
+    /// `containerd://2.1.4`
+    pub runtime: String,
+    /// labels that selectors may name
+    pub labels: BTreeMap<String, String>,
+    /// whether `status.images` was cut at the kubelet's `nodeStatusMaxImages` (50)
+    pub images_truncated: bool,
+}
+
+/// An image on a node, as its runtime reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeImage {
+    /// the node
+    pub node: Arc<str>,
+    /// names by tag and by digest, without `<none>`
+    pub names: Vec<String>,
+    /// bytes on disk, as the runtime reports them
+    pub size_bytes: u64,
+}
+
+/// An image's name: a normalized reference, or what a spec holds in place of one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ImageName {
+    /// normalized
+    Valid(Reference),
+    /// as written
+    Invalid(String),
+}
+
+/// Who uses an image, and how it fares.
+#[derive(Debug, Clone, Default)]
+pub struct ImageUse {
+    /// the spellings in the specs
+    pub written_as: BTreeSet<String>,
+    /// by top owner and role
+    pub used_by: BTreeMap<UserKey, User>,
+    /// what runs, by digest
+    pub running: BTreeMap<Digest, Running>,
+    /// what the kubelet says of containers that wait for the image, by reason and message
+    pub waiting: BTreeMap<(String, String), Waiting>,
+    /// what events tell about pulls
+    pub pulls: Option<Pulls>,
+    /// failures told by events, by message
+    pub pull_failures: BTreeMap<String, PullFailure>,
+    /// with which pull secrets it is pulled
+    pub contexts: BTreeSet<PullContext>,
+    /// where it runs, and where it may run
+    pub placements: BTreeSet<Placement>,
+}
+
+/// Identifies a user of an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UserKey {
+    /// `apps/v1`
+    pub api_version: String,
+    /// `Deployment`
+    pub kind: String,
+    /// empty for cluster-scoped objects
+    pub namespace: String,
+    /// `None` for the ownerless pods of a namespace, taken together
+    pub name: Option<String>,
+    /// its part
+    pub role: Role,
+}
+
+/// A user of an image: a top owner, or the ownerless pods of a namespace.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// how many pods of it use the image
+    pub pods: u64,
+    /// the containers that name the image
+    pub containers: BTreeSet<Container>,
+    /// names of its pull secrets, in the order in which the kubelet tries them
+    pub pull_secrets: Vec<String>,
+    /// of ownerless pods
+    pub examples: BTreeSet<Example>,
+}
+
+/// A container of a pod spec.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Container {
+    /// its name; of an image volume the volume's
+    pub name: String,
+    /// by the list that holds it
+    pub kind: ContainerType,
+    /// `Always`, `IfNotPresent`, `Never`
+    pub pull_policy: Option<String>,
+}
+
+/// A pod, as an example.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Example {
+    /// its namespace
+    pub namespace: String,
+    /// its name
+    pub pod: String,
+    /// the container
+    pub container: Option<String>,
+    /// the node
+    pub node: Option<Arc<str>>,
+}
+
+/// Pods that run one digest.
+#[derive(Debug, Clone, Default)]
+pub struct Running {
+    /// how many pods
+    pub pods: u64,
+    /// on which nodes
+    pub nodes: BTreeSet<Arc<str>>,
+    /// the first by name
+    pub examples: BTreeSet<Example>,
+    /// whether a container of them runs now or has run (its image was pulled)
+    pub started: bool,
+}
+
+/// Containers that wait for an image.
+#[derive(Debug, Clone, Default)]
+pub struct Waiting {
+    /// how many pods
+    pub pods: u64,
+    /// the first by name
+    pub examples: BTreeSet<Example>,
+    /// the nodes of the waiting pods
+    pub nodes: BTreeSet<Arc<str>>,
+    /// the top owners of the waiting pods
+    pub owners: BTreeSet<UserKey>,
+}
+
+/// What pull events tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulls {
+    /// pulls that ended well
+    pub succeeded: u64,
+    /// starts that found the image on the node
+    pub cached: u64,
+    /// pulls that failed
+    pub failed: u64,
+    /// the first event
+    pub from: Timestamp,
+    /// the last event
+    pub to: Timestamp,
+    /// of the last pull that tells it
+    pub last_duration_seconds: Option<f64>,
+    /// of the last pull that tells it
+    pub last_size_bytes: Option<u64>,
+    /// the longest pull, with its pod
+    pub slowest: Option<(f64, Example)>,
+}
+
+/// A failed pull, as an event tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullFailure {
+    /// how often
+    pub count: u64,
+    /// first
+    pub first_seen: Option<Timestamp>,
+    /// last
+    pub last_seen: Option<Timestamp>,
+    /// the pods
+    pub examples: BTreeSet<Example>,
+}
+
+/// The pull secrets that pods of one namespace use for an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PullContext {
+    /// the namespace of the pods
+    pub namespace: String,
+    /// names, in the order in which the kubelet tries them
+    pub secrets: Vec<String>,
+    /// of a template that names no secrets and was not admitted yet: whose secrets its pods will get
+    pub service_account: Option<String>,
+    /// whether a pod of these fails to pull the image
+    pub failing: bool,
+}
+
+/// Where pods run, or may run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Placement {
+    /// on this node
+    On(Arc<str>),
+    /// on nodes whose labels fulfil one of the selectors' terms: key, allowed values
+    Selected(Vec<(String, Vec<String>)>),
+    /// on any node
+    Anywhere,
+}
+
+impl Inventory {
+    /// The platforms that `usage` is wanted for: those of the nodes that run it or may run it, each once.
+    ///
+    /// `None` when no node is known, so that nothing can be said.
+    pub fn wanted_platforms(&self, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
+        let nodes = self.nodes.as_deref().filter(|nodes| !nodes.is_empty())?;
+        let wanted: BTreeSet<&NodePlatform> = nodes
+            .iter()
+            .filter(|node| usage.placements.iter().any(|placement| placement.admits(node)))
+            .map(|node| &node.platform)
+            .collect();
+        Some(wanted.into_iter().cloned().collect())
+    }
+
+    /// The platforms that are asked for when no node is known.
+    pub fn default_platforms() -> Vec<NodePlatform> {
+        ["amd64", "arm64"].map(|architecture| Platform::new("linux", architecture, None).into()).into()
+    }
+}
+
+impl Placement {
+    fn admits(&self, node: &Node) -> bool {
+        match self {
+            Self::On(name) => *name == node.name,
+            Self::Selected(terms) => terms
+                .iter()
+                .all(|(key, values)| node.labels.get(key).is_some_and(|value| values.iter().any(|v| v == value))),
+            Self::Anywhere => true,
+        }
+    }
+}
+
+impl std::fmt::Display for ImageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Valid(reference) => reference.fmt(f),
+            Self::Invalid(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Adds `example` to the first few by name.
+pub fn add_example(examples: &mut BTreeSet<Example>, example: Example) {
+    examples.insert(example);
+    if examples.len() > MAX_EXAMPLES {
+        examples.pop_last();
+    }
+}

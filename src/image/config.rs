@@ -1,0 +1,226 @@
+//! An image's config as parsed from raw bytes: what the image was built to run, and how it came to be.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+
+use super::{Digest, InvalidDocument, Platform, manifest::require_object};
+
+/// An OCI or Docker image config (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageConfig {
+    /// absent when the config does not say
+    pub platform: Option<Platform>,
+    /// Windows: the build
+    pub os_version: Option<String>,
+    /// Windows: `win32k`
+    pub os_features: Vec<String>,
+    /// as written, RFC 3339
+    pub created: Option<String>,
+    /// who built it
+    pub author: Option<String>,
+    /// user, or user:group
+    pub user: Option<String>,
+    /// `NAME=value`, in order
+    pub env: Vec<String>,
+    /// in order
+    pub entrypoint: Vec<String>,
+    /// in order
+    pub cmd: Vec<String>,
+    /// the directory that the program starts in
+    pub working_dir: Option<String>,
+    /// `8080/tcp`, sorted
+    pub exposed_ports: Vec<String>,
+    /// paths, sorted
+    pub volumes: Vec<String>,
+    /// by name
+    pub labels: BTreeMap<String, String>,
+    /// `SIGTERM`, …
+    pub stop_signal: Option<String>,
+    /// as written (Docker only)
+    pub healthcheck: Option<serde_json::Value>,
+    /// uncompressed layers, lowest first; those that are no digest are absent
+    pub diff_ids: Vec<Option<Digest>>,
+    /// oldest first
+    pub history: Vec<History>,
+}
+
+/// A step of a build.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct History {
+    /// as written, RFC 3339
+    #[serde(default, deserialize_with = "lenient")]
+    pub created: Option<String>,
+    /// the instruction
+    #[serde(default, deserialize_with = "lenient")]
+    pub created_by: Option<String>,
+    /// a remark of the builder
+    #[serde(default, deserialize_with = "lenient")]
+    pub comment: Option<String>,
+    /// whether the step made no layer
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    pub empty_layer: bool,
+}
+
+impl ImageConfig {
+    /// Parses a config blob, or the topmost `v1Compatibility` of a schema 1 manifest.
+    ///
+    /// A field of an unexpected type counts as absent; only what is no JSON object is an error.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidDocument> {
+        require_object(bytes)?;
+        let wire: Wire = serde_json::from_slice(bytes)
+            .map_err(|error| InvalidDocument::Malformed(format!("the config is no JSON object: {error}")))?;
+        let run = wire.config.unwrap_or_default();
+        let platform = match (&wire.os, &wire.architecture) {
+            (Some(os), Some(architecture)) if !os.is_empty() && !architecture.is_empty() => {
+                Some(Platform::new(os, architecture, wire.variant.as_deref()))
+            }
+            _ => None,
+        };
+        let diff_ids = wire.rootfs.unwrap_or_default().diff_ids;
+        Ok(Self {
+            platform,
+            os_version: wire.os_version,
+            os_features: wire.os_features,
+            created: wire.created,
+            author: some(wire.author),
+            user: some(run.user),
+            env: run.env,
+            entrypoint: run.entrypoint.0,
+            cmd: run.cmd.0,
+            working_dir: some(run.working_dir),
+            exposed_ports: run.exposed_ports.into_keys().collect(),
+            volumes: run.volumes.into_keys().collect(),
+            labels: run.labels.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect(),
+            stop_signal: some(run.stop_signal),
+            healthcheck: run.healthcheck.filter(serde_json::Value::is_object),
+            diff_ids: diff_ids.iter().map(|text| Digest::parse(text).ok()).collect(),
+            history: wire.history,
+        })
+    }
+}
+
+/// Builders write an empty string where they mean nothing.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+fn lenient<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
+}
+
+fn lenient_or_default<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(lenient(deserializer)?.unwrap_or_default())
+}
+
+/// A list of words, or one string (which early builders wrote).
+#[derive(Default)]
+struct Words(Vec<String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Many(Vec<String>),
+            One(String),
+        }
+        Ok(match lenient::<D, Either>(deserializer)? {
+            Some(Either::Many(words)) => Self(words),
+            Some(Either::One(word)) => Self(vec![word]),
+            None => Self::default(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    #[serde(default, deserialize_with = "lenient")]
+    os: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    architecture: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    variant: Option<String>,
+    #[serde(default, rename = "os.version", deserialize_with = "lenient")]
+    os_version: Option<String>,
+    #[serde(default, rename = "os.features", deserialize_with = "lenient_or_default")]
+    os_features: Vec<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    author: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    config: Option<WireRun>,
+    #[serde(default, deserialize_with = "lenient")]
+    rootfs: Option<WireRootfs>,
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    history: Vec<History>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct WireRun {
+    #[serde(default, deserialize_with = "lenient")]
+    user: Option<String>,
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    env: Vec<String>,
+    #[serde(default)]
+    entrypoint: Words,
+    #[serde(default)]
+    cmd: Words,
+    #[serde(default, deserialize_with = "lenient")]
+    working_dir: Option<String>,
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    exposed_ports: BTreeMap<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    volumes: BTreeMap<String, serde_json::Value>,
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    labels: BTreeMap<String, Option<String>>,
+    #[serde(default, deserialize_with = "lenient")]
+    stop_signal: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    healthcheck: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize, Default)]
+struct WireRootfs {
+    #[serde(default, deserialize_with = "lenient_or_default")]
+    diff_ids: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read() {
+        let config = ImageConfig::parse(
+            br#"{"os":"linux","architecture":"arm64","variant":"v8","created":"2026-01-02T03:04:05Z","author":"",
+                "config":{"User":"app","Env":["PATH=/bin"],"Entrypoint":["/app"],"Cmd":null,"WorkingDir":"/srv",
+                  "ExposedPorts":{"9090/tcp":{},"8080/tcp":{}},"Labels":{"a":"b","n":null},"Healthcheck":{"Test":["NONE"]}},
+                "rootfs":{"type":"layers","diff_ids":["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08","x"]},
+                "history":[{"created_by":"ADD x"},{"created_by":"ENV y","empty_layer":true}]}"#,
+        )
+        .unwrap();
+        assert_eq!(config.platform.unwrap().to_string(), "linux/arm64");
+        assert_eq!((config.author, config.user.as_deref()), (None, Some("app")));
+        assert_eq!(config.exposed_ports, ["8080/tcp", "9090/tcp"]);
+        assert_eq!(config.labels["n"], "");
+        assert!(config.cmd.is_empty());
+        assert_eq!(config.diff_ids.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+        assert!(!config.history[0].empty_layer && config.history[1].empty_layer);
+    }
+
+    #[test]
+    fn odd_fields_are_absent_and_no_object_is_an_error() {
+        let odd =
+            ImageConfig::parse(br#"{"os":7,"config":{"Env":"x","Entrypoint":"/bin/sh"},"history":{},"rootfs":[]}"#);
+        let odd = odd.unwrap();
+        assert_eq!((odd.platform, odd.env.len(), odd.entrypoint), (None, 0, vec!["/bin/sh".to_owned()]));
+        for bytes in [&b""[..], b"[]", b"null", b"{", &[0xff, 0xfe], "[".repeat(100_000).as_bytes()] {
+            assert!(ImageConfig::parse(bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The media types of manifests and configs that we know.
+
+/// What a media type announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaType {
+    /// `application/vnd.oci.image.index.v1+json`
+    OciIndex,
+    /// `application/vnd.docker.distribution.manifest.list.v2+json`
+    DockerList,
+    /// `application/vnd.oci.image.manifest.v1+json`
+    OciManifest,
+    /// `application/vnd.docker.distribution.manifest.v2+json`
+    DockerManifest,
+    /// `application/vnd.docker.distribution.manifest.v1+json`, `…+prettyjws`
+    DockerSchema1,
+    /// Anything else.
+    Other,
+}
+
+impl MediaType {
+    /// What a manifest request accepts, most wanted first.
+    pub const ACCEPT: &'static str = "application/vnd.oci.image.index.v1+json, \
+        application/vnd.docker.distribution.manifest.list.v2+json, \
+        application/vnd.oci.image.manifest.v1+json, \
+        application/vnd.docker.distribution.manifest.v2+json, \
+        application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.1, \
+        application/vnd.docker.distribution.manifest.v1+json;q=0.1";
+
+    /// Reads a media type, or a `Content-Type` with parameters.
+    pub fn parse(text: &str) -> Self {
+        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/vnd.oci.image.index.v1+json" => Self::OciIndex,
+            "application/vnd.docker.distribution.manifest.list.v2+json" => Self::DockerList,
+            "application/vnd.oci.image.manifest.v1+json" => Self::OciManifest,
+            "application/vnd.docker.distribution.manifest.v2+json" => Self::DockerManifest,
+            "application/vnd.docker.distribution.manifest.v1+json"
+            | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Self::DockerSchema1,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a config of this media type is an image's config.
+    pub fn is_image_config(text: &str) -> bool {
+        matches!(text, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+    }
+}

@@ -1,0 +1,17 @@
+//! The domain: references, digests, platforms, and documents as parsed from raw bytes. No I/O, no clock.
+
+mod config;
+mod digest;
+mod failure;
+mod manifest;
+mod media_type;
+mod platform;
+mod reference;
+
+pub use config::{History, ImageConfig};
+pub use digest::{Digest, InvalidDigest};
+pub use failure::Failure;
+pub use manifest::{Descriptor, Document, Index, IndexEntry, InvalidDocument, LegacyManifest, Manifest};
+pub use media_type::MediaType;
+pub use platform::{InvalidPlatform, NodePlatform, Platform};
+pub use reference::{InvalidReference, Reference, Repository};

@@ -1,0 +1,367 @@
+//! Image references as the kubelet reads them: normalized, and valid by construction.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use super::Digest;
+
+/// The registry that a reference without one means.
+const DOCKER_HUB: &str = "docker.io";
+/// The tag that a reference without tag and digest means.
+const DEFAULT_TAG: &str = "latest";
+/// The longest repository name (distribution `reference.NameTotalLengthMax`).
+const NAME_MAX: usize = 255;
+
+/// A repository at a registry, without tag or digest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository {
+    registry: Arc<str>,
+    path: Arc<str>,
+}
+
+/// A normalized reference: a repository with a tag, a digest, or both.
+///
+/// With both, a pull goes by the digest.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reference {
+    repository: Repository,
+    tag: Option<Arc<str>>,
+    digest: Option<Digest>,
+}
+
+/// Why a string is no reference.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} is not a valid image reference: {why}", quoted(.text))]
+pub struct InvalidReference {
+    /// the string, as it was written
+    pub text: String,
+    /// what is wrong with it
+    pub why: &'static str,
+}
+
+fn quoted(text: &str) -> String {
+    let start: String = text.chars().take(200).collect();
+    format!("{start:?}{}", if start.len() < text.len() { "…" } else { "" })
+}
+
+impl Repository {
+    /// The registry's host as the reference names it, with its port: `docker.io`, `localhost:5000`.
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    /// The path at the registry: `library/nginx`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl Reference {
+    /// Parses and normalizes a reference by the grammar and the defaults of
+    /// <https://github.com/distribution/reference>: `nginx` is `docker.io/library/nginx:latest`.
+    pub fn parse(text: &str) -> Result<Self, InvalidReference> {
+        Self::parse_parts(text).map_err(|why| InvalidReference { text: text.to_owned(), why })
+    }
+
+    fn parse_parts(text: &str) -> Result<Self, &'static str> {
+        if text.is_empty() {
+            return Err("it is empty");
+        }
+        if text.contains("://") {
+            return Err("it is a URL; a reference has no scheme");
+        }
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => {
+                let digest = Digest::parse(digest).map_err(|_| "the part after @ is no sha256 or sha512 digest")?;
+                (name, Some(digest))
+            }
+            None => (text, None),
+        };
+        let (name, tag) = match name.rsplit_once(':') {
+            // A colon before the last slash belongs to the registry's port.
+            Some((name, tag)) if !tag.contains('/') && !name.is_empty() => (name, Some(tag)),
+            _ => (name, None),
+        };
+        if let Some(tag) = tag {
+            check_tag(tag)?;
+        }
+        if digest.is_none() && name.ends_with("sha256") && tag.is_some_and(is_hex64) {
+            return Err("it is an image ID, not a name");
+        }
+        if tag.is_none() && digest.is_none() && is_hex64(name) {
+            return Err("64 hex digits are an image ID, not a name");
+        }
+        let (registry, path) = split_registry(name);
+        check_registry(registry)?;
+        check_path(path)?;
+        let registry = if registry == "index.docker.io" { DOCKER_HUB } else { registry };
+        let path =
+            if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}").into() } else { path.into() };
+        let tag = match (tag, &digest) {
+            (Some(tag), _) => Some(tag.into()),
+            (None, Some(_)) => None,
+            (None, None) => Some(DEFAULT_TAG.into()),
+        };
+        Ok(Self { repository: Repository { registry: registry.into(), path }, tag, digest })
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// The registry's host, with its port.
+    pub fn registry(&self) -> &str {
+        self.repository.registry()
+    }
+
+    /// The tag; `latest` when neither a tag nor a digest was written.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest, when one was written.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// What a registry is asked for: the digest where there is one, else the tag.
+    pub fn target(&self) -> &str {
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => digest.as_str(),
+            (None, Some(tag)) => tag,
+            (None, None) => DEFAULT_TAG,
+        }
+    }
+}
+
+fn is_hex64(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// Splits `name` at its first slash when what stands before it is a host: it has a dot, a colon or an upper-case
+/// letter, or is `localhost` (distribution `splitDockerDomain`).
+fn split_registry(name: &str) -> (&str, &str) {
+    match name.split_once('/') {
+        Some((host, path))
+            if host == "localhost"
+                || host.contains(['.', ':', '['])
+                || host.bytes().any(|b| b.is_ascii_uppercase()) =>
+        {
+            (host, path)
+        }
+        _ => (DOCKER_HUB, name),
+    }
+}
+
+fn check_registry(registry: &str) -> Result<(), &'static str> {
+    const BAD: Result<(), &str> = Err("the registry's host is not valid");
+    let (host, port) = match registry.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((address, "")) => (address, None),
+            Some((address, port)) => (address, Some(port.strip_prefix(':').unwrap_or("-"))),
+            None => return BAD,
+        },
+        None => registry.split_once(':').map_or((registry, None), |(host, port)| (host, Some(port))),
+    };
+    if port.is_some_and(|p| p.parse::<u16>().is_err() || !p.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("the registry's port is not a number from 0 to 65535");
+    }
+    if registry.starts_with('[') {
+        return if host.parse::<std::net::Ipv6Addr>().is_ok() { Ok(()) } else { BAD };
+    }
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    if host.split('.').all(is_label) { Ok(()) } else { BAD }
+}
+
+fn check_path(path: &str) -> Result<(), &'static str> {
+    if path.is_empty() {
+        return Err("it has no repository");
+    }
+    if path.len() > NAME_MAX {
+        return Err("the repository's name is longer than 255 characters");
+    }
+    if path.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err("the repository's name must be lower case");
+    }
+    if path.split('/').all(is_component) {
+        Ok(())
+    } else {
+        Err("the repository's name may hold lower-case letters, digits, and single separators (. _ __ -) between them")
+    }
+}
+
+/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+fn is_component(text: &str) -> bool {
+    let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    is_word(*first)
+        && is_word(*last)
+        && bytes
+            .split(|b| is_word(*b))
+            .all(|gap| matches!(gap, b"" | b"." | b"_" | b"__") || gap.iter().all(|b| *b == b'-'))
+}
+
+/// `[\w][\w.-]{0,127}`
+fn check_tag(tag: &str) -> Result<(), &'static str> {
+    let is_word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let valid =
+        tag.len() <= 128 && tag.bytes().enumerate().all(|(at, b)| is_word(b) || (at > 0 && (b == b'.' || b == b'-')));
+    if valid && !tag.is_empty() {
+        Ok(())
+    } else {
+        Err("a tag has 1 to 128 letters, digits, underscores, dots and dashes, and starts with none of the last two")
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.path)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Reference {
+    type Err = InvalidReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEX: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    #[test]
+    fn references_are_normalized() {
+        let digest = format!("sha256:{HEX}");
+        for (written, normal) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("nginx:1.29", "docker.io/library/nginx:1.29"),
+            ("docker.io/nginx", "docker.io/library/nginx:latest"),
+            ("index.docker.io/library/nginx:1", "docker.io/library/nginx:1"),
+            ("acme/web", "docker.io/acme/web:latest"),
+            ("foo_bar.com:8080", "docker.io/library/foo_bar.com:8080"),
+            ("ghcr.io/acme/web:v3.2.1", "ghcr.io/acme/web:v3.2.1"),
+            ("localhost/app", "localhost/app:latest"),
+            ("localhost:5000/app", "localhost:5000/app:latest"),
+            ("localhost:5000/app:1", "localhost:5000/app:1"),
+            ("Registry/app:1", "Registry/app:1"),
+            ("10.0.0.1:5000/a/b/c:x", "10.0.0.1:5000/a/b/c:x"),
+            ("[::1]:5000/app:1", "[::1]:5000/app:1"),
+            ("[fd00::1]/app", "[fd00::1]/app:latest"),
+            ("a/b__c/d--e.f:T_1", "docker.io/a/b__c/d--e.f:T_1"),
+            (&format!("nginx@{digest}"), &format!("docker.io/library/nginx@{digest}")),
+            (&format!("nginx:1@{digest}"), &format!("docker.io/library/nginx:1@{digest}")),
+        ] {
+            let reference = Reference::parse(written).unwrap();
+            assert_eq!(reference.to_string(), normal, "{written}");
+            assert_eq!(Reference::parse(normal).unwrap(), reference, "normalizing {written} twice");
+        }
+    }
+
+    #[test]
+    fn a_digest_goes_before_a_tag() {
+        let reference = Reference::parse(&format!("nginx:1@sha256:{HEX}")).unwrap();
+        assert_eq!(reference.target(), format!("sha256:{HEX}"));
+        assert_eq!(Reference::parse("nginx").unwrap().target(), "latest");
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for text in [
+            "",
+            " ",
+            ":tag",
+            "@sha256:00",
+            "UPPER",
+            "acme/Web:1",
+            "nginx:",
+            "nginx:-x",
+            "nginx: 1",
+            "nginx@sha256:abc",
+            "nginx@",
+            "a//b",
+            "/a",
+            "a/",
+            "a/../b",
+            "a/..",
+            "a..b",
+            "a___b",
+            "-a",
+            "a-",
+            "host.io",
+            "host.io:x/a",
+            "host.io:99999/a",
+            "host..io/a",
+            "[::g]/a",
+            "[::1/a",
+            "https://ghcr.io/acme/web",
+            "docker-pullable://nginx@sha256:00",
+            "nginx\n",
+            "ngin\u{e9}",
+            "${IMAGE}",
+            "{{ .Values.image }}",
+            HEX,
+            &format!("sha256:{HEX}"),
+        ]
+        .into_iter()
+        .filter(|text| *text != "host.io")
+        {
+            assert!(Reference::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Reference::parse(&format!("nginx:{}", "a".repeat(129))).is_err());
+        assert!(Reference::parse(&"a".repeat(256)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "\\PC{0,80}") {
+            if let Ok(reference) = Reference::parse(&text) {
+                prop_assert_eq!(Reference::parse(&reference.to_string()).unwrap(), reference);
+            }
+        }
+
+        /// The reference parser of oci-client is an independent implementation of the same grammar.
+        #[test]
+        fn another_parser_reads_the_same(
+            text in "([a-z0-9.:-]{1,8}/)?[a-z0-9._/-]{1,12}(:[a-zA-Z0-9._-]{1,5})?(@sha256:[a-f0-9]{64})?",
+        ) {
+            if let Ok(reference) = Reference::parse(&text) {
+                let other: oci_client::Reference = text.parse().unwrap();
+                prop_assert_eq!(other.registry(), reference.registry());
+                prop_assert_eq!(other.repository(), reference.repository().path());
+                prop_assert_eq!(other.tag(), reference.tag());
+                prop_assert_eq!(other.digest(), reference.digest().map(Digest::as_str));
+            }
+        }
+    }
+}

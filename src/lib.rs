@@ -1,0 +1,29 @@
+//! imagefacts collects the facts about every container image of a Kubernetes cluster into a support bundle.
+//!
+//! Data flows one way:
+//!
+//! 1. [`cluster`] discovers what a cluster uses, live or from files: an [`cluster::inventory::Inventory`].
+//! 2. [`resolve`] asks registries about each image, by way of [`registry`] and [`credentials`].
+//! 3. [`facts`] puts both together into the document, finds what is wrong, and masks secrets. It is pure.
+//! 4. [`bundle`] writes the document into a support bundle.
+//!
+//! On the way every stage tells [`event::Events`] what happened, and [`progress`] shows it; nothing reads back from it.
+//! [`image`] holds the domain, [`vocabulary`] the public word lists, [`serve`] the embedded registry, and [`sample`]
+//! what `imagefacts demo` runs on.
+
+pub mod bundle;
+pub mod clock;
+pub mod cluster;
+pub mod credentials;
+pub mod event;
+pub mod facts;
+pub mod image;
+pub mod limits;
+pub mod progress;
+pub mod registry;
+pub mod render;
+pub mod resolve;
+pub mod sample;
+pub mod serve;
+pub mod stop;
+pub mod vocabulary;

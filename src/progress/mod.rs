@@ -1,0 +1,1 @@
+//! The sinks that show events: a console, plain lines, JSON lines.

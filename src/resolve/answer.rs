@@ -1,0 +1,153 @@
+//! What is asked of a resolver, and what it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::cluster::inventory::PullContext;
+use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
+use crate::vocabulary::{AccessOutcome, AccessSource, DigestKind, ErrorClass, ImageStatus, Via};
+
+/// An image to resolve.
+#[derive(Debug, Clone)]
+pub struct Want {
+    /// the image
+    pub reference: Reference,
+    /// for which platforms
+    pub platforms: WantedPlatforms,
+    /// digests that run, to be classified
+    pub running: BTreeSet<Digest>,
+    /// the pull secrets of the pods that use it
+    pub contexts: BTreeSet<PullContext>,
+}
+
+impl Want {
+    /// Whether a pod fails to pull it: such images are resolved first.
+    pub fn is_urgent(&self) -> bool {
+        self.contexts.iter().any(|context| context.failing)
+    }
+}
+
+/// For which platforms an image is described.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WantedPlatforms {
+    /// for each that it offers
+    All,
+    /// for these; of each the best that the image offers
+    These(Vec<NodePlatform>),
+}
+
+/// What was learned about a wanted image.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// the image
+    pub reference: Reference,
+    /// how far it was resolved
+    pub status: ImageStatus,
+    /// what the reference names now
+    pub named: Option<Named>,
+    /// the wanted platforms' manifests, each once
+    pub variants: Vec<Variant>,
+    /// wanted platforms for which the image has nothing; empty unless `named`
+    pub missing: Vec<NodePlatform>,
+    /// what each running digest is, and whether it belongs to what the reference names now
+    pub running: BTreeMap<Digest, RunningDigest>,
+    /// the credentials that were tried, in order
+    pub access: Vec<Access>,
+    /// what went wrong
+    pub failures: Vec<Failure>,
+    /// requests made for this image
+    pub requests: u64,
+}
+
+/// What a reference names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// of the index or manifest
+    pub digest: Digest,
+    /// who answered
+    pub via: Via,
+    /// scheme, host and port of who answered
+    pub endpoint: String,
+    /// of a cached answer: when it was given
+    pub as_of: Option<Timestamp>,
+}
+
+/// The manifest for a wanted platform.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variant {
+    /// what the image offers
+    pub platform: Platform,
+    /// of the manifest
+    pub digest: Digest,
+}
+
+/// What a running digest is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningDigest {
+    /// as the registry says
+    pub kind: DigestKind,
+    /// whether it belongs to what the reference names now; `None` when that is not known
+    pub matches_resolved: Option<bool>,
+    /// whether the registry said that it does not have it (any more)
+    pub gone: bool,
+}
+
+/// A credential that was tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// where it comes from
+    pub source: AccessSource,
+    /// the name of the secret, variable, file or helper
+    pub name: Option<String>,
+    /// of pull secrets: the namespaces whose pods use it
+    pub namespaces: BTreeSet<String>,
+    /// whether the kubelet would use it
+    pub kubelet: bool,
+    /// what the registry answered
+    pub outcome: AccessOutcome,
+    /// why it was refused
+    pub class: Option<ErrorClass>,
+}
+
+/// A document that was fetched and verified, with its config where it has one.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// over the raw bytes
+    pub digest: Digest,
+    /// as the document, else the registry, says
+    pub media_type: String,
+    /// as parsed
+    pub document: Document,
+    /// of an image: its config's descriptor and what it says; absent when it could not be read
+    pub config: Option<(Option<Descriptor>, Arc<ImageConfig>)>,
+}
+
+/// How a registry fared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegistryTally {
+    /// as references name it
+    pub host: String,
+    /// requests to it, its mirrors and its token server
+    pub requests: u64,
+    /// bytes of the answers' bodies
+    pub bytes: u64,
+    /// `RateLimit-Limit`, `RateLimit-Remaining`
+    pub rate_limit: Option<(u64, u64)>,
+}
+
+/// Everything that was learned at registries.
+#[derive(Debug, Clone, Default)]
+pub struct Resolution {
+    /// by reference
+    pub answers: BTreeMap<Reference, Answer>,
+    /// each document that was looked at, once
+    pub documents: BTreeMap<Digest, Arc<Looked>>,
+    /// sorted by host
+    pub registries: Vec<RegistryTally>,
+    /// documents that the disk cache had
+    pub cache_hits: u64,
+    /// what registries could not be asked for (a quota that is nearly spent)
+    pub gaps: Vec<crate::cluster::inventory::Gap>,
+}

@@ -1,0 +1,5 @@
+//! Image uses in, resolved images out.
+
+mod answer;
+
+pub use answer::*;

@@ -1,0 +1,1 @@
+//! The embedded OCI registry. It knows nothing of the rest of the program.

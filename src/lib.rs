@@ -12,10 +12,12 @@
 //! what `imagefacts demo` runs on.
 
 pub mod bundle;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod credentials;
 pub mod event;
+pub mod exit;
 pub mod facts;
 pub mod image;
 pub mod limits;

@@ -1,0 +1,3 @@
+//! What a user and other programs see, tested over real sockets and with the built binary.
+
+mod architecture;

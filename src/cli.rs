@@ -108,7 +108,7 @@ Exit codes:
 #[command(next_help_heading = "Scope")]
 pub struct ScopeArgs {
     /// Every namespace that may be read (the default)
-    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Only this namespace (repeatable)
     #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
@@ -120,22 +120,16 @@ pub struct ScopeArgs {
     #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
     pub selector: Option<String>,
     /// The kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the pod's own service account)
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context
-    #[arg(long, env = "IMAGEFACTS_CONTEXT", conflicts_with = "from")]
+    #[arg(long, env = "IMAGEFACTS_CONTEXT")]
     pub context: Option<String>,
     /// Act as this user
-    #[arg(long = "as", value_name = "USER", env = "IMAGEFACTS_AS", conflicts_with = "from")]
+    #[arg(long = "as", value_name = "USER", env = "IMAGEFACTS_AS")]
     pub impersonate: Option<String>,
     /// Act as a member of this group (repeatable)
-    #[arg(
-        long = "as-group",
-        value_name = "GROUP",
-        env = "IMAGEFACTS_AS_GROUP",
-        requires = "impersonate",
-        value_delimiter = ','
-    )]
+    #[arg(long = "as-group", value_name = "GROUP", env = "IMAGEFACTS_AS_GROUP", value_delimiter = ',')]
     pub impersonate_groups: Vec<String>,
     /// Read objects from files in place of a cluster: YAML or JSON manifests, `kubectl get -o json` dumps, directories
     /// of them, or - for stdin (repeatable)
@@ -152,13 +146,7 @@ pub struct ScopeArgs {
 pub struct PlatformArgs {
     /// Describe images for this platform (repeatable; default: the platforms of the nodes that an image may run on,
     /// linux/amd64 and linux/arm64 when no node is known)
-    #[arg(
-        long,
-        value_name = "OS/ARCH[/VARIANT]",
-        env = "IMAGEFACTS_PLATFORM",
-        value_delimiter = ',',
-        conflicts_with = "all_platforms"
-    )]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "IMAGEFACTS_PLATFORM", value_delimiter = ',')]
     pub platform: Vec<Platform>,
     /// Describe images for each platform that they offer
     #[arg(long, env = "IMAGEFACTS_ALL_PLATFORMS")]

@@ -27,5 +27,6 @@ pub mod render;
 pub mod resolve;
 pub mod sample;
 pub mod serve;
+pub mod settings;
 pub mod stop;
 pub mod vocabulary;

@@ -1,0 +1,250 @@
+//! Flags and environment, resolved once into immutable settings that everything else reads.
+
+mod usage;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::cli::{
+    Cli, CollectArgs, FallbackArg, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs, ScopeArgs,
+};
+use crate::clock::Clock;
+use crate::limits::Limits;
+use crate::vocabulary::RedactionMode;
+
+/// The environment, as it was when the program started.
+pub type Environment = BTreeMap<String, String>;
+
+/// Parses and checks the command line.
+///
+/// # Errors
+/// What clap prints: help, version, or what is wrong with the usage.
+pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let plugin = args.first().is_some_and(|name| name.to_string_lossy().ends_with("kubectl-imagefacts"));
+    let command = if plugin { Cli::command().bin_name("kubectl imagefacts") } else { Cli::command() };
+    let matches = command.try_get_matches_from(args)?;
+    usage::check(&matches)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Reads the environment; what is no UTF-8 is left out, as no variable of ours can be.
+pub fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// The clock of a run: fixed by `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), which
+/// makes bundles reproducible, else the system's.
+///
+/// # Errors
+/// When the variable is set and no number of seconds.
+pub fn clock(environment: &Environment) -> Result<Clock, String> {
+    let Some(text) = environment.get("SOURCE_DATE_EPOCH") else { return Ok(Clock::System) };
+    let seconds = text.parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    seconds.map(Clock::Fixed).ok_or_else(|| {
+        format!("SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970, such as 1767366245, or no such variable")
+    })
+}
+
+/// Everything that decides how a cluster is collected.
+#[derive(Debug, Clone)]
+pub struct CollectSettings {
+    /// whether registries are asked
+    pub include_images: bool,
+    /// where objects come from
+    pub source: SourceSettings,
+    /// only these namespaces; empty for all
+    pub namespaces: Vec<String>,
+    /// not these namespaces
+    pub exclude_namespaces: Vec<String>,
+    /// a label selector
+    pub selector: Option<String>,
+    /// whether the pull secrets that pods name are read
+    pub pull_secrets: bool,
+    /// the platforms that were asked for; `None`: the nodes'
+    pub platforms: Option<PlatformSettings>,
+    /// how registries are reached
+    pub registry: RegistrySettings,
+    /// what the facts hold of an image that fails
+    pub fallback: FallbackArg,
+    /// the bounds
+    pub limits: Limits,
+    /// where to, and how to show it
+    pub output: OutputSettings,
+}
+
+/// Where objects come from.
+#[derive(Debug, Clone)]
+pub enum SourceSettings {
+    /// a live API server
+    Cluster {
+        /// the file; `None`: kubectl's rules
+        kubeconfig: Option<PathBuf>,
+        /// the context; `None`: the current one
+        context: Option<String>,
+        /// act as this user
+        impersonate: Option<String>,
+        /// act as a member of these groups
+        impersonate_groups: Vec<String>,
+    },
+    /// files
+    Files(Vec<PathBuf>),
+}
+
+/// The platforms that were asked for.
+#[derive(Debug, Clone)]
+pub enum PlatformSettings {
+    /// each that an image offers
+    All,
+    /// these
+    These(Vec<crate::image::Platform>),
+}
+
+/// How registries are reached.
+#[derive(Debug, Clone)]
+pub struct RegistrySettings {
+    /// credentials in a file
+    pub authfile: Option<PathBuf>,
+    /// certificate authorities to trust too
+    pub ca_file: Option<PathBuf>,
+    /// hosts that may be plain http or unverified
+    pub insecure: Vec<String>,
+}
+
+/// Where to, and how to show it.
+#[derive(Debug, Clone)]
+pub struct OutputSettings {
+    /// as typed
+    pub output: Option<PathBuf>,
+    /// the sink
+    pub progress: ProgressArg,
+    /// how secrets are masked
+    pub redaction: RedactionMode,
+    /// whether anything incomplete fails the run
+    pub strict: bool,
+}
+
+impl From<CollectArgs> for CollectSettings {
+    fn from(args: CollectArgs) -> Self {
+        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
+        Self {
+            include_images: args.include_images,
+            // -A is typed; a namespace beside it can only come from the environment.
+            namespaces: if *all_namespaces { Vec::new() } else { namespace.clone() },
+            exclude_namespaces: exclude_namespace.clone(),
+            selector: selector.clone(),
+            pull_secrets: !no_pull_secrets,
+            source: args.scope.into(),
+            platforms: args.platforms.into(),
+            registry: args.registry.into(),
+            fallback: args.fallback.fallback,
+            limits: args.limits.into(),
+            output: args.output.into(),
+        }
+    }
+}
+
+impl From<ScopeArgs> for SourceSettings {
+    fn from(args: ScopeArgs) -> Self {
+        if !args.from.is_empty() {
+            return Self::Files(args.from);
+        }
+        Self::Cluster {
+            kubeconfig: args.kubeconfig,
+            context: args.context,
+            impersonate: args.impersonate,
+            impersonate_groups: args.impersonate_groups,
+        }
+    }
+}
+
+impl From<PlatformArgs> for Option<PlatformSettings> {
+    fn from(args: PlatformArgs) -> Self {
+        match (args.all_platforms, args.platform.is_empty()) {
+            (true, _) => Some(PlatformSettings::All),
+            (false, false) => Some(PlatformSettings::These(args.platform)),
+            (false, true) => None,
+        }
+    }
+}
+
+impl From<RegistryArgs> for RegistrySettings {
+    fn from(args: RegistryArgs) -> Self {
+        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry }
+    }
+}
+
+impl From<LimitArgs> for Limits {
+    fn from(args: LimitArgs) -> Self {
+        let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        Self {
+            concurrency: count(args.concurrency),
+            per_registry: count(args.per_registry),
+            retries: args.retries,
+            request_timeout: args.registry_timeout,
+            image_timeout: args.image_timeout,
+            run_timeout: args.timeout,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<crate::cli::OutputArgs> for OutputSettings {
+    fn from(args: crate::cli::OutputArgs) -> Self {
+        let redaction = args.redact.into();
+        Self { output: args.output, progress: args.progress, redaction, strict: args.strict }
+    }
+}
+
+impl From<RedactArg> for RedactionMode {
+    fn from(arg: RedactArg) -> Self {
+        match arg {
+            RedactArg::Default => Self::Default,
+            RedactArg::Strict => Self::Strict,
+            RedactArg::Off => Self::Off,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> String {
+        let args = line.split(' ').map(OsString::from).collect();
+        parse(args).expect_err(line).to_string()
+    }
+
+    #[test]
+    fn flags_that_do_not_go_together_are_refused() {
+        for (line, why) in [
+            ("imagefacts collect --retries 3", "--retries needs --include-images"),
+            ("imagefacts collect --authfile x", "--authfile needs --include-images"),
+            ("imagefacts collect --fallback none", "--fallback needs --include-images"),
+            ("imagefacts collect -A -n shop", "--all-namespaces cannot be used with --namespace"),
+            ("imagefacts collect --from x --context y", "--from cannot be used with --context"),
+            ("imagefacts collect --as-group y", "--as-group needs --as"),
+            ("imagefacts inspect nginx --platform linux/amd64 --all-platforms", "--platform cannot be used with"),
+            ("imagefacts inspect", "REF"),
+            ("imagefacts inspect nginx --platform linux", "os/arch"),
+            ("imagefacts collect --progress loud", "loud"),
+            ("imagefacts collect --include-images --timeout soon", "soon"),
+            ("imagefacts collect --include-images --concurrency 0", "whole number"),
+        ] {
+            let text = refusal(line);
+            assert!(text.contains(why), "{line}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_clock_is_fixed_by_the_environment() {
+        let environment = |text: &str| Environment::from([("SOURCE_DATE_EPOCH".to_owned(), text.to_owned())]);
+        assert!(matches!(clock(&Environment::new()), Ok(Clock::System)));
+        assert!(matches!(clock(&environment("0")), Ok(Clock::Fixed(at)) if at.as_second() == 0));
+        assert!(clock(&environment("yesterday")).unwrap_err().contains("SOURCE_DATE_EPOCH"));
+    }
+}

@@ -26,4 +26,5 @@ pub mod resolve;
 pub mod sample;
 pub mod serve;
 pub mod stop;
+pub mod text;
 pub mod vocabulary;

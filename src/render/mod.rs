@@ -1,1 +1,7 @@
-//! Tables and pages for a person, made from facts.
+//! Shows facts to people and programs.
+
+mod json;
+mod table;
+
+pub use json::json;
+pub use table::columns;

@@ -44,8 +44,13 @@ pub fn duration(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        _ => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
+        _ => seconds(ms / 1_000),
     }
+}
+
+/// Seconds as `9 s` or `3 min 5 s`.
+pub fn seconds(s: u64) -> String {
+    if s < 60 { format!("{s} s") } else { format!("{} min {} s", s / 60, s % 60) }
 }
 
 #[cfg(test)]

@@ -10,12 +10,8 @@ use super::lines::{self, Paint};
 use super::summary::Summary;
 use crate::clock::{Clock, Stopwatch};
 use crate::event::{Event, Sink};
-use crate::text::{clean, count};
+use crate::text::{clean, seconds};
 
-/// While nothing is known but what is being listed.
-const DISCOVERING: &str = "{spinner} {wide_msg}";
-/// While images are resolved.
-const RESOLVING: &str = "{spinner} {bar:24} {pos}/{len} images {wide_msg}";
 /// How often the spinner turns while nothing happens.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -30,6 +26,7 @@ pub struct Console {
 /// What the bar tells beside its position.
 #[derive(Default)]
 struct State {
+    layout: Layout,
     listed: BTreeMap<String, u64>,
     listing: bool,
     resolving: bool,
@@ -38,6 +35,18 @@ struct State {
     eta_seconds: Option<u64>,
     paused: BTreeMap<String, Pause>,
     summary: Summary,
+}
+
+/// What the bar looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Layout {
+    /// no image is known yet
+    #[default]
+    Discovering,
+    /// images are resolved
+    Resolving,
+    /// images are resolved, and there is more to tell: what is waited for, what is still listed
+    ResolvingAnd,
 }
 
 /// A host that is not asked for a while.
@@ -59,7 +68,7 @@ impl Console {
     /// A bar on `target`, which turns its spinner only when something happens.
     pub(super) fn on(target: ProgressDrawTarget, paint: Paint, clock: Clock) -> Self {
         let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(style(DISCOVERING));
+        bar.set_style(Layout::default().style());
         Self { bar, clock, paint, state: Mutex::default() }
     }
 
@@ -69,16 +78,32 @@ impl Console {
         }
     }
 
-    /// Moves the bar; `total` grows until everything is discovered.
-    fn advance(&self, state: &mut State, done: u64, total: u64) {
-        if !state.resolving && total > 0 {
-            state.resolving = true;
-            self.bar.set_style(style(RESOLVING));
+    /// Redraws the bar with what `state` tells.
+    fn redraw(&self, state: &mut State) {
+        let notes = state.notes(self.paint);
+        let layout = match (state.resolving, notes.is_empty()) {
+            (false, _) => Layout::Discovering,
+            (true, true) => Layout::Resolving,
+            (true, false) => Layout::ResolvingAnd,
+        };
+        if layout != state.layout {
+            state.layout = layout;
+            self.bar.set_style(layout.style());
         }
-        self.bar.update(|bar| {
-            bar.set_len(total);
-            bar.set_pos(done);
-        });
+        self.bar.set_prefix(state.numbers(self.paint));
+        self.bar.set_message(notes);
+    }
+}
+
+impl Layout {
+    fn style(self) -> ProgressStyle {
+        let template = match self {
+            Self::Discovering => "{spinner} {wide_msg}",
+            Self::Resolving => "{spinner} {bar:24} {pos}/{len} images {prefix}",
+            Self::ResolvingAnd => "{spinner} {bar:24} {pos}/{len} images {prefix}\n  {wide_msg}",
+        };
+        // The templates are constants; were one wrong, the default style would still tell the position.
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
     }
 }
 
@@ -89,7 +114,10 @@ impl Sink for Console {
         self.show(lines::line(event, self.paint));
         match event {
             Event::Image { done, total, .. } | Event::Progress { done, total, .. } => {
-                self.advance(&mut state, *done, *total);
+                self.bar.update(|bar| {
+                    bar.set_len(*total);
+                    bar.set_pos(*done);
+                });
             }
             Event::Finished { .. } | Event::Failed { .. } => {
                 self.bar.finish_and_clear();
@@ -98,7 +126,7 @@ impl Sink for Console {
             }
             _ => {}
         }
-        self.bar.set_message(state.message(self.paint));
+        self.redraw(&mut state);
     }
 }
 
@@ -106,12 +134,14 @@ impl State {
     fn observe(&mut self, event: &Event, clock: Clock) {
         self.summary.observe(event);
         match event {
+            Event::Image { .. } => self.resolving = true,
             Event::Started { .. } => self.listing = true,
             Event::Discovering { resource, listed } => {
                 self.listed.insert(resource.clone(), *listed);
             }
             Event::Discovered { .. } => self.listing = false,
-            Event::Progress { failed, per_second, eta_seconds, .. } => {
+            Event::Progress { total, failed, per_second, eta_seconds, .. } => {
+                self.resolving |= *total > 0;
                 (self.failed, self.per_second, self.eta_seconds) = (*failed, *per_second, *eta_seconds);
             }
             Event::Paused { host, seconds, reason } => {
@@ -123,19 +153,20 @@ impl State {
         self.paused.retain(|_, pause| pause.left() > 0);
     }
 
-    /// What stands beside the bar, the most important first: a narrow terminal cuts the end off.
-    fn message(&self, paint: Paint) -> String {
-        let mut parts = Vec::new();
-        if self.resolving {
-            parts.push(format!("{:.1}/s", self.per_second));
-            parts.extend(self.eta_seconds.map(|eta| format!("{eta} s left")));
-            if self.failed > 0 {
-                parts.push(paint.bad(&format!("{} failed", self.failed)));
-            }
+    /// Speed, time left, failures.
+    fn numbers(&self, paint: Paint) -> String {
+        let mut parts = vec![format!("{:.1}/s", self.per_second)];
+        parts.extend(self.eta_seconds.map(|eta| format!("{} left", seconds(eta))));
+        if self.failed > 0 {
+            parts.push(paint.bad(&format!("{} failed", self.failed)));
         }
-        for (host, pause) in &self.paused {
-            parts.push(paint.warn(&lines::paused(host, pause.left(), &pause.reason)));
-        }
+        parts.join(", ")
+    }
+
+    /// What is waited for, and what is still listed.
+    fn notes(&self, paint: Paint) -> String {
+        let pauses = self.paused.iter().map(|(host, pause)| lines::paused(host, pause.left(), &pause.reason));
+        let mut parts: Vec<_> = pauses.map(|pause| paint.warn(&pause)).collect();
         if self.listing {
             parts.push(format!("listing: {}", self.listed()));
         }
@@ -143,9 +174,8 @@ impl State {
     }
 
     fn listed(&self) -> String {
-        let total: u64 = self.listed.values().sum();
         let counts: Vec<_> = self.listed.iter().map(|(resource, n)| format!("{n} {}", clean(resource))).collect();
-        if counts.is_empty() { count(total, "object") } else { counts.join(", ") }
+        if counts.is_empty() { "nothing yet".to_owned() } else { counts.join(", ") }
     }
 }
 
@@ -154,9 +184,4 @@ impl Pause {
     fn left(&self) -> u64 {
         self.seconds.saturating_sub(self.since.elapsed_ms() / 1_000)
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    // The templates are constants; were one wrong, the default style would still tell the position.
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

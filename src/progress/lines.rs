@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::event::{Event, EventError};
-use crate::text::{clean, count};
+use crate::text::{self, clean, count};
 use crate::vocabulary::{ImageStatus, Severity};
 
 /// Colours words, or leaves them as they are.
@@ -75,7 +75,7 @@ pub(super) fn line(event: &Event, paint: Paint) -> Option<String> {
 
 /// Why a host is not asked, and for how long still.
 pub(super) fn paused(host: &str, seconds: u64, reason: &str) -> String {
-    format!("waiting for {}: {seconds} s ({})", clean(host), clean(reason))
+    format!("waiting for {}: {} ({})", clean(host), text::seconds(seconds), clean(reason))
 }
 
 fn started(namespaces: &[String], include_images: bool) -> String {

@@ -30,7 +30,7 @@ pub enum ProgressMode {
     /// console when stderr is a terminal, else plain
     #[default]
     Auto,
-    /// a bar that is drawn over and over; plain when stderr is no terminal
+    /// a bar that is drawn over and over; plain where stderr is no terminal
     Console,
     /// lines without control sequences, for logs
     Plain,
@@ -56,9 +56,14 @@ pub fn sink(mode: ProgressMode, quiet: bool, clock: Clock, json: JsonTarget) -> 
         (ProgressMode::Json, JsonTarget::Stderr) => Arc::new(Json::new(stderr(), clock)),
         (ProgressMode::None, _) => Arc::new(Silent),
         _ if quiet => Arc::new(Silent),
-        (ProgressMode::Auto | ProgressMode::Console, _) if stderr().is_terminal() => Arc::new(Console::stderr(clock)),
+        (ProgressMode::Auto | ProgressMode::Console, _) if can_redraw() => Arc::new(Console::stderr(clock)),
         (ProgressMode::Auto | ProgressMode::Console | ProgressMode::Plain, _) => Arc::new(Plain::new(stderr(), clock)),
     }
+}
+
+/// Whether stderr is a terminal that can move its cursor (terminfo: a dumb one cannot).
+fn can_redraw() -> bool {
+    stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Shows nothing.

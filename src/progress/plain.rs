@@ -8,6 +8,7 @@ use super::lines::{self, Paint};
 use super::summary::Summary;
 use crate::clock::{Clock, Stopwatch};
 use crate::event::{Event, Sink};
+use crate::text::seconds;
 
 /// How often a log tells how far the run is.
 const PROGRESS_EVERY: Duration = Duration::from_secs(5);
@@ -53,7 +54,7 @@ impl<W: Write + Send> Sink for Plain<W> {
         let lines = match event {
             Event::Progress { .. } if !self.is_due(&mut state.last_progress) => Vec::new(),
             Event::Progress { done, total, failed, per_second, eta_seconds, .. } => {
-                let left = eta_seconds.map_or_else(String::new, |eta| format!(", {eta} s left"));
+                let left = eta_seconds.map_or_else(String::new, |eta| format!(", {} left", seconds(eta)));
                 vec![format!("{done} of {total} images, {failed} failed, {per_second:.1}/s{left}")]
             }
             Event::Paused { host, seconds, reason } => vec![lines::paused(host, *seconds, reason)],

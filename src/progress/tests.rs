@@ -173,7 +173,8 @@ fn console_shows_lines_above_a_bar() {
     found 3 references at 1 registry in 12 workloads and 512 pods
     failed   registry.example/gone:1: not-found: manifest \u{1b}[2Junknown\nforged line
     partial  registry.example/half:1: timeout: no config in 15 s
-    ⠒ ████████████████████████ 3/3 images 1.2/s, 9 s left, 1 failed, waiting for docker.io: 30 s (429 Too Many Req
+    ⠒ ████████████████████████ 3/3 images 1.2/s, 9 s left, 1 failed
+      waiting for docker.io: 30 s (429 Too Many Requests)
     "#);
     feed(&console, &ending());
     assert_snapshot!(term.contents(), @r#"

@@ -1,7 +1,11 @@
 //! Shows facts to people and programs.
+//!
+//! What is rendered here is text without control sequences; whatever came from outside is cleaned.
 
+mod inspect;
 mod json;
 mod table;
 
+pub use inspect::inspect;
 pub use json::json;
 pub use table::columns;

@@ -81,7 +81,7 @@ impl Destination {
         match target {
             Target::Stdout => {
                 let written = contents.write(&top, at, io::stdout().lock());
-                written.map(|()| Written::Stdout).map_err(|cause| WriteError::new("-", cause))
+                written.map(|()| Written::Stdout).map_err(|cause| WriteError::new("stdout", cause))
             }
             Target::File { temp, path, real } => {
                 let error = |cause| WriteError::new(path.display(), cause);

@@ -24,15 +24,15 @@ pub enum WriteError {
     #[error("a bundle cannot be shown on a terminal: redirect stdout, or name a file with --output")]
     Terminal,
     /// The disk or the quota is full.
-    #[error("no space is left for the bundle {target}: free some, or name another place with --output")]
+    #[error("no space is left to write the bundle to {target}: free some, or name another place with --output")]
     NoSpace {
-        /// the path, or `-`
+        /// the path, or `stdout`
         target: String,
     },
     /// Writing failed.
-    #[error("cannot write the bundle {target}: {cause}; name another place with --output")]
+    #[error("cannot write the bundle to {target}: {cause}; name another place with --output")]
     Failed {
-        /// the path, or `-`
+        /// the path, or `stdout`
         target: String,
         /// what the system says
         cause: io::Error,

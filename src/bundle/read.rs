@@ -112,6 +112,9 @@ fn read_up_to(from: &mut impl Read, limit: u64) -> io::Result<Option<Vec<u8>>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,17 +132,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn no_more_than_the_limit_is_read() {
-        let mut tar = Vec::new();
+    fn tar(content: &[u8]) -> Vec<u8> {
         let mut header = tar::Header::new_ustar();
         header.set_path("x/image-facts/facts.json").unwrap();
-        header.set_size(11);
+        header.set_size(content.len() as u64);
         header.set_cksum();
-        tar.extend(header.as_bytes());
-        tar.extend(b"12345678901");
+        let mut tar = header.as_bytes().to_vec();
+        tar.extend(content);
         tar.resize(512 * 4, 0);
+        tar
+    }
+
+    #[test]
+    fn no_more_than_the_limit_is_read() {
+        let tar = tar(b"12345678901");
         assert_eq!(facts_in(&mut &tar[..], 10).unwrap(), Found::TooLarge);
         assert!(matches!(facts_in(&mut &tar[..], 11).unwrap(), Found::Facts { bytes, .. } if bytes == b"12345678901"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_archive_is_read_or_refused(changes in vec((0..1024_usize, any::<u8>()), 0..8), cut in 0..2048_usize) {
+            let mut tar = tar(b"{}");
+            for (at, byte) in changes {
+                tar[at] = byte;
+            }
+            if let Ok(Found::Facts { bytes, .. }) = facts_in(&mut &tar[..cut], 100) {
+                prop_assert!(bytes.len() <= 100);
+            }
+        }
     }
 }

@@ -40,17 +40,15 @@ impl Summary {
             return Vec::new();
         };
         let total = resolved + partial + failed + unqueried;
-        let states = [("resolved", resolved), ("partial", partial), ("failed", failed), ("not asked for", unqueried)];
-        let states: Vec<_> = states
-            .iter()
-            .filter(|(_, n)| **n > 0)
-            .map(|(state, n)| painted(&format!("{n} {state}"), state, paint))
-            .collect();
+        let states = some([
+            (*resolved, format!("{resolved} resolved")),
+            (*partial, paint.warn(&format!("{partial} partial"))),
+            (*failed, paint.bad(&format!("{failed} failed"))),
+            (*unqueried, format!("{unqueried} not asked for")),
+        ]);
         let colon = if states.is_empty() { "" } else { ": " };
-        let mut lines = vec![
-            String::new(),
-            format!("{}{colon}{} in {}", count(total, "image"), states.join(", "), duration(*duration_ms)),
-        ];
+        let mut lines =
+            vec![String::new(), format!("{}{colon}{} in {}", count(total, "image"), states, duration(*duration_ms))];
         lines.extend(self.finding_lines(*findings, paint));
         if self.gaps > 0 {
             lines.push(paint.warn(&format!("{}: not everything could be looked at", count(self.gaps, "gap"))));
@@ -67,10 +65,12 @@ impl Summary {
         if total == 0 {
             return vec!["no findings".to_owned()];
         }
-        let kinds =
-            [(error, count(error, "error")), (warning, count(warning, "warning")), (info, format!("{info} info"))];
-        let kinds: Vec<_> = kinds.into_iter().filter(|(n, _)| *n > 0).map(|(_, kind)| kind).collect();
-        let mut lines = vec![format!("{}: {}", count(total, "finding"), kinds.join(", "))];
+        let kinds = some([
+            (error, count(error, "error")),
+            (warning, count(warning, "warning")),
+            (info, format!("{info} info")),
+        ]);
+        let mut lines = vec![format!("{}: {kinds}", count(total, "finding"))];
         lines.extend(self.worst.iter().map(|(severity, code, image, message)| {
             let image = image.as_deref().map_or_else(String::new, |image| format!("{}: ", clean(image)));
             format!("  {}  {code:19}  {image}{}", paint.severity(*severity), clean(message))
@@ -83,12 +83,10 @@ impl Summary {
     }
 }
 
-fn painted(text: &str, state: &str, paint: Paint) -> String {
-    match state {
-        "failed" => paint.bad(text),
-        "partial" => paint.warn(text),
-        _ => text.to_owned(),
-    }
+/// The parts of which there are any.
+fn some<const N: usize>(parts: [(u64, String); N]) -> String {
+    let parts: Vec<_> = parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, part)| part).collect();
+    parts.join(", ")
 }
 
 fn incomplete(reason: Option<&str>) -> String {

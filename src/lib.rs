@@ -29,4 +29,5 @@ pub mod sample;
 pub mod serve;
 pub mod settings;
 pub mod stop;
+pub mod text;
 pub mod vocabulary;

@@ -1,1 +1,11 @@
-//! Tables and pages for a person, made from facts.
+//! Shows facts to people and programs.
+//!
+//! What is rendered here is text without control sequences; whatever came from outside is cleaned.
+
+mod inspect;
+mod json;
+mod table;
+
+pub use inspect::inspect;
+pub use json::json;
+pub use table::columns;

@@ -1,0 +1,1 @@
+//! Objects from files (`--from`): manifests, dumps and directories in place of a cluster.

@@ -2,5 +2,6 @@
 
 pub mod files;
 pub mod inventory;
+pub mod live;
 pub mod objects;
 pub mod uses;

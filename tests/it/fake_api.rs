@@ -66,7 +66,9 @@ pub struct Asked {
 
 impl Asked {
     fn parameter(&self, name: &str) -> Option<String> {
-        url::form_urlencoded::parse(self.query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
     }
 }
 
@@ -234,9 +236,9 @@ fn respond(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response {
 impl Shared {
     fn fault(&self, asked: &Asked) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let rule = rules.iter_mut().find(|rule| {
-            rule.left > 0 && rule.path == asked.path && asked.query.contains(rule.query)
-        })?;
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.left > 0 && rule.path == asked.path && asked.query.contains(rule.query))?;
         rule.left -= 1;
         Some(rule.fault.clone())
     }
@@ -331,7 +333,9 @@ fn in_namespace(item: &Value, namespace: Option<&str>) -> bool {
 
 /// Only `key=value`.
 fn labelled(item: &Value, selector: Option<&str>) -> bool {
-    selector.and_then(|selector| selector.split_once('=')).is_none_or(|(key, value)| item["metadata"]["labels"][key] == value)
+    selector
+        .and_then(|selector| selector.split_once('='))
+        .is_none_or(|(key, value)| item["metadata"]["labels"][key] == value)
 }
 
 fn number(key: &str) -> usize {

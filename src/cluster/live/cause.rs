@@ -52,14 +52,17 @@ fn beneath<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'sta
 }
 
 fn credential(error: &AuthError, plugin: Option<&str>) -> String {
-    let plugin = plugin.map_or_else(|| "the credential plugin".to_owned(), |name| format!("the credential plugin {name}"));
+    let plugin =
+        plugin.map_or_else(|| "the credential plugin".to_owned(), |name| format!("the credential plugin {name}"));
     match error {
         AuthError::AuthExecStart(error) => format!("{plugin} could not be started ({error})"),
         AuthError::AuthExecRun { out, .. } => format!("{plugin} failed ({})", out.status),
         AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed | AuthError::ParseTokenKey(_) => {
             format!("{plugin} answered nothing that can be used")
         }
-        AuthError::AuthExec(_) | AuthError::MissingCommand => "the kubeconfig's way to log in is not supported".to_owned(),
+        AuthError::AuthExec(_) | AuthError::MissingCommand => {
+            "the kubeconfig's way to log in is not supported".to_owned()
+        }
         AuthError::ReadTokenFile(error, path) => format!("the token file {} cannot be read ({error})", path.display()),
         AuthError::InvalidBasicAuth(_) | AuthError::InvalidBearerToken(_) => {
             "the token or password holds characters that no header may hold".to_owned()

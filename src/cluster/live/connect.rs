@@ -7,9 +7,10 @@ use std::sync::Arc;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 
+use super::cause::{self, Cause};
 use super::error::DiscoveryError;
 use super::kubeconfig;
-use super::transport::credential_cause;
+use super::request::RequestError;
 use crate::limits::ClusterLimits;
 
 /// How to reach a cluster. What is not given comes from the kubeconfig.
@@ -34,6 +35,8 @@ pub(super) struct Identity {
     pub(super) context: Option<String>,
     /// the kubeconfig's name for the user
     pub(super) user: String,
+    /// where the kubeconfig lies
+    pub(super) path: String,
 }
 
 /// A cluster that can be asked; cheap to clone.
@@ -45,6 +48,7 @@ pub struct Cluster {
 
 struct About {
     server: String,
+    plugin: Option<String>,
     identity: Identity,
     limits: ClusterLimits,
 }
@@ -58,14 +62,16 @@ impl Cluster {
     pub async fn connect(connection: &Connection) -> Result<Self, DiscoveryError> {
         let (mut config, identity) = kubeconfig::load(connection).await?;
         apply(&mut config, connection);
-        let about = About { server: config.cluster_url.to_string(), identity, limits: connection.limits.clone() };
-        let client = build(config, &about.identity.user).await?;
+        let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+        let server = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let about = About { server, plugin, identity, limits: connection.limits.clone() };
+        let client = about.build(config).await?;
         Ok(Self { client, about: Arc::new(about) })
     }
 
     /// The API server's URL, without a user name or password.
     pub fn server(&self) -> &str {
-        self.about.server.trim_end_matches('/')
+        &self.about.server
     }
 
     /// The kubeconfig's context; `None` inside a pod.
@@ -78,8 +84,36 @@ impl Cluster {
         &self.about.identity.user
     }
 
+    /// The namespace of the context.
+    pub(super) fn namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    /// The kubeconfig's credential plugin.
+    pub(super) fn plugin(&self) -> Option<&str> {
+        self.about.plugin.as_deref()
+    }
+
     pub(super) fn limits(&self) -> &ClusterLimits {
         &self.about.limits
+    }
+
+    /// The end of a run for a request that failed.
+    pub(super) fn fatal(&self, error: &RequestError) -> DiscoveryError {
+        let (server, user, cause) = (self.server().to_owned(), self.user().to_owned(), error.to_string());
+        match error {
+            RequestError::Refused(refusal) if refusal.code == http::StatusCode::UNAUTHORIZED => {
+                DiscoveryError::Unauthorized { server, user }
+            }
+            RequestError::Credential(_) => DiscoveryError::NoCredential { user, cause },
+            RequestError::Tls(_) => DiscoveryError::Tls { server, cause },
+            _ => DiscoveryError::Unreachable { server, cause },
+        }
+    }
+
+    /// The end of a run in which no list could be read.
+    pub(super) fn nothing_listed(&self, error: &RequestError) -> DiscoveryError {
+        DiscoveryError::NothingListed { server: self.server().to_owned(), cause: error.to_string() }
     }
 }
 
@@ -117,15 +151,21 @@ fn without_userinfo(url: &http::Uri) -> http::Uri {
     http::Uri::from_parts(parts).unwrap_or_else(|_| url.clone())
 }
 
-/// Building a client runs the credential plugin and waits for it, so it must not block the runtime's own threads.
-async fn build(config: Config, user: &str) -> Result<Client, DiscoveryError> {
-    let plugin = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
-    let built = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build)).await;
-    let failed = |cause| DiscoveryError::NoCredential { user: user.to_owned(), cause };
-    match built {
-        Ok(Ok(client)) => Ok(client),
-        Ok(Err(error)) => Err(failed(credential_cause(&error, plugin.as_deref()))),
-        Err(_) => Err(failed("the credential plugin was ended".to_owned())),
+impl About {
+    /// Building a client runs the credential plugin and waits for it, so it must not block the runtime's own threads.
+    async fn build(&self, config: Config) -> Result<Client, DiscoveryError> {
+        let building = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build));
+        let cause = match building.await {
+            Ok(Ok(client)) => return Ok(client),
+            Ok(Err(error)) => cause::of(&error, self.plugin.as_deref()),
+            Err(_) => Cause::Setup("setting up the client was broken off".to_owned()),
+        };
+        Err(match cause {
+            Cause::Credential(cause) => DiscoveryError::NoCredential { user: self.identity.user.clone(), cause },
+            Cause::Setup(cause) | Cause::Tls(cause) | Cause::Connection(cause) => {
+                DiscoveryError::InvalidKubeconfig { path: self.identity.path.clone(), cause }
+            }
+        })
     }
 }
 

@@ -71,7 +71,9 @@ pub enum DiscoveryError {
         cause: String,
     },
     /// The API server does not know who asks (401).
-    #[error("the API server {server} does not accept the credential of user {user}: log in again, or choose another --context")]
+    #[error(
+        "the API server {server} does not accept the credential of user {user}: log in again, or choose another --context"
+    )]
     Unauthorized {
         /// its URL
         server: String,

@@ -36,9 +36,11 @@ fn find(
     if let Some(path) = flag {
         return Ok(Ok(Found { kubeconfig: read(path)?, path: path.display().to_string() }));
     }
-    let listed: Vec<PathBuf> =
-        variable.map(|list| env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect()).unwrap_or_default();
-    let paths = if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed };
+    let listed: Vec<PathBuf> = variable
+        .map(|list| env::split_paths(list).filter(|path| !path.as_os_str().is_empty()).collect())
+        .unwrap_or_default();
+    let paths =
+        if listed.is_empty() { home.map(|home| home.join(".kube/config")).into_iter().collect() } else { listed };
     // kubectl passes over files of the list that do not exist.
     let present: Vec<&PathBuf> = paths.iter().filter(|path| path.exists()).collect();
     if present.is_empty() {
@@ -67,19 +69,23 @@ impl Found {
             return Err(DiscoveryError::UnknownContext { context: name.to_owned(), known: known(), path: self.path });
         };
         let user = context.context.as_ref().and_then(|context| context.user.clone());
-        let identity =
-            Identity { context: Some(name.to_owned()), user: user.unwrap_or_else(|| "(none)".to_owned()) };
+        let identity = Identity {
+            context: Some(name.to_owned()),
+            user: user.unwrap_or_else(|| "(none)".to_owned()),
+            path: self.path,
+        };
         let options = KubeConfigOptions { context: identity.context.clone(), ..KubeConfigOptions::default() };
         let config = Config::from_custom_kubeconfig(self.kubeconfig, &options)
             .await
-            .map_err(|error| invalid(&self.path, &error))?;
+            .map_err(|error| invalid(&identity.path, &error))?;
         Ok((config, identity))
     }
 }
 
 fn in_cluster(looked: &str) -> Result<(Config, Identity), DiscoveryError> {
     let config = Config::incluster().map_err(|_| DiscoveryError::NoKubeconfig { looked: looked.to_owned() })?;
-    Ok((config, Identity { context: None, user: "of this pod's service account".to_owned() }))
+    let (user, path) = ("of this pod's service account".to_owned(), "of this pod".to_owned());
+    Ok((config, Identity { context: None, user, path }))
 }
 
 fn join<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {
@@ -135,7 +141,7 @@ users:
         let dir = tempfile::tempdir().unwrap();
         let (config, identity) = choose(&write(&dir, "config", CONFIG), None).await.unwrap();
         assert_eq!(config.default_namespace, "shop");
-        assert_eq!(identity, Identity { context: Some("one".to_owned()), user: "alice".to_owned() });
+        assert_eq!((identity.context.as_deref(), identity.user.as_str()), (Some("one"), "alice"));
     }
 
     #[tokio::test]

@@ -66,16 +66,32 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
 }
 
+impl Ask {
+    /// A request for JSON of at most `limit` bytes.
+    pub(super) fn json(path: String, limit: usize) -> Self {
+        Self { path, accept: "application/json", limit }
+    }
+}
+
 impl Cluster {
     /// Asks until there is an answer, a refusal that another try would not change, or no try left.
     pub(super) async fn get(&self, ask: &Ask, stop: &Stop) -> Result<Bytes, RequestError> {
+        self.get_within(ask, stop, self.limits().tries).await
+    }
+
+    /// The same for the first request of all: who mistyped a server shall not wait long to learn it.
+    pub(super) async fn first_contact(&self, ask: &Ask, stop: &Stop) -> Result<Bytes, RequestError> {
+        self.get_within(ask, stop, self.limits().tries.min(2)).await
+    }
+
+    async fn get_within(&self, ask: &Ask, stop: &Stop, tries: usize) -> Result<Bytes, RequestError> {
         let limits = self.limits();
         let mut patience = limits.patience;
         let mut pauses = ExponentialBuilder::new()
             .with_jitter()
             .with_min_delay(limits.first_pause)
             .with_max_delay(LONGEST_PAUSE)
-            .with_max_times(limits.tries.saturating_sub(1))
+            .with_max_times(tries.saturating_sub(1))
             .build();
         loop {
             let error = match stop.or(self.within_time(ask)).await {
@@ -109,34 +125,34 @@ impl Cluster {
     async fn once(&self, ask: &Ask) -> Result<Bytes, RequestError> {
         let request = http::Request::get(&ask.path).header(ACCEPT, ask.accept).body(Body::empty());
         let request = request.map_err(|error| RequestError::Broken(error.to_string()))?;
-        let (head, body) = self.client.send(request).await.map_err(|error| failure(&error))?.into_parts();
+        let (head, body) = self.client.send(request).await.map_err(|error| self.failure(&error))?.into_parts();
         if head.status.is_success() {
-            return read(body, ask.limit).await;
+            return self.read(body, ask.limit).await;
         }
         // What matters of a refusal is its status; a body that breaks off or is too long says just less.
-        let body = read(body, REFUSAL_BYTES).await.unwrap_or_default();
+        let body = self.read(body, REFUSAL_BYTES).await.unwrap_or_default();
         Err(RequestError::Refused(Refusal::new(head.status, &head.headers, &body)))
     }
-}
 
-async fn read(mut body: Body, limit: usize) -> Result<Bytes, RequestError> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| failure(&error))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len().saturating_add(data.len()) > limit {
-            return Err(RequestError::TooLarge(limit));
+    async fn read(&self, mut body: Body, limit: usize) -> Result<Bytes, RequestError> {
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.failure(&error))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len().saturating_add(data.len()) > limit {
+                return Err(RequestError::TooLarge(limit));
+            }
+            bytes.extend_from_slice(&data);
         }
-        bytes.extend_from_slice(&data);
+        Ok(bytes.freeze())
     }
-    Ok(bytes.freeze())
-}
 
-fn failure(error: &kube::Error) -> RequestError {
-    match cause::of(error, None) {
-        Cause::Credential(text) => RequestError::Credential(text),
-        Cause::Tls(text) => RequestError::Tls(text),
-        Cause::Setup(text) | Cause::Connection(text) => RequestError::Broken(text),
+    fn failure(&self, error: &kube::Error) -> RequestError {
+        match cause::of(error, self.plugin()) {
+            Cause::Credential(text) => RequestError::Credential(text),
+            Cause::Tls(text) => RequestError::Tls(text),
+            Cause::Setup(text) | Cause::Connection(text) => RequestError::Broken(text),
+        }
     }
 }
 

@@ -199,11 +199,25 @@ async fn named_namespaces_are_never_left() {
     let inventory = found(&api, &scope).await.unwrap();
     assert_eq!(inventory.pods, 5);
     assert!(inventory.namespaces.contains("shop") && inventory.namespaces.len() == 1);
-    for asked in api.log().iter().filter(|asked| !matches!(asked.path.as_str(), "/version" | "/api/v1/nodes")) {
+    for asked in api
+        .log()
+        .iter()
+        .filter(|asked| !matches!(asked.path.as_str(), "/version" | "/api/v1/nodes" | "/api/v1/namespaces/shop"))
+    {
         assert!(asked.path.contains("/namespaces/shop/"), "{asked:?}");
         let selects = asked.query.contains("labelSelector=app%3Dbroken");
         assert_eq!(selects, !asked.path.ends_with("/events"), "{asked:?}");
     }
+}
+
+#[tokio::test]
+async fn a_namespace_that_does_not_exist_is_a_gap() {
+    let api = Plan::recorded().start().await;
+    let inventory = found(&api, &namespaces(&["shop", "shpo"])).await.unwrap();
+    assert_eq!(inventory.pods, 8);
+    assert_eq!(inventory.gaps.len(), 1, "{:#?}", inventory.gaps);
+    let gap = gap(&inventory, "namespaces", Some("shpo"));
+    assert_eq!((gap.reason.as_str(), gap.incomplete), ("not-found", true));
 }
 
 #[tokio::test]
@@ -255,7 +269,7 @@ async fn lasting_failures_of_one_list_are_a_gap() {
         let gap = gap(&inventory, resource, None);
         assert_eq!((gap.reason.as_str(), gap.incomplete), (reason, true), "{resource}");
         let plural = resource.split('.').next().unwrap();
-        let asked = api.log().iter().filter(|asked| asked.path.ends_with(plural)).count();
+        let asked = api.log().iter().filter(|asked| asked.path.ends_with(&format!("/{plural}"))).count();
         assert_eq!(asked, tries, "{resource}");
     }
     assert_eq!(inventory.gaps.len(), 5, "{:#?}", inventory.gaps);
@@ -318,6 +332,9 @@ async fn nothing_listed_is_an_error() {
     let error = found(&api, &Scope::default()).await.unwrap_err();
     assert!(matches!(error, DiscoveryError::NothingListed { .. }), "{error}");
     assert!(error.to_string().contains("User \"viewer\" cannot list"), "{error}");
+
+    let other = found(&Plan::empty().start().await, &Scope::default()).await.unwrap_err().to_string();
+    assert!(other.contains("Is it a Kubernetes API server?"), "{other}");
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ pub async fn discover(
     let found = Mutex::new(Found { builder: Builder::new(scope.clone()), listed: false, failure: None });
     let run = Run { cluster, scope, events, stop, found, namespaces: OnceCell::new() };
     run.version().await?;
+    run.check_named().await?;
     let mut lists = stream::iter(resources())
         .map(|resource| Lane { run: &run, resource, listed: 0 }.walk())
         .buffer_unordered(cluster.limits().lists);
@@ -104,6 +105,19 @@ impl Run<'_> {
         }
     }
 
+    /// Looks whether the named namespaces exist, as far as they may be read.
+    async fn check_named(&self) -> Result<(), DiscoveryError> {
+        for name in &self.scope.namespaces {
+            let ask = Ask::json(path::object("v1", None, "namespaces", name), self.cluster.limits().object_bytes);
+            let Err(error) = self.cluster.get(&ask, self.stop).await else { continue };
+            self.end_on_unauthorized(&error)?;
+            if error.status() == Some(StatusCode::NOT_FOUND) {
+                self.gap(gaps::missing_namespace(name));
+            }
+        }
+        Ok(())
+    }
+
     /// The namespaces to ask one by one: all, or the context's own when not even they may be listed.
     async fn fallback(&self) -> Result<&[String], DiscoveryError> {
         let names = self.namespaces.get_or_try_init(|| async {
@@ -134,8 +148,8 @@ impl Run<'_> {
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {
         let Found { mut builder, listed, failure } = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if let Some(failure) = failure.filter(|_| !listed && !self.stop.is_stopped()) {
-            return Err(self.cluster.nothing_listed(&failure));
+        if !listed && !self.stop.is_stopped() {
+            return Err(self.cluster.nothing_listed(failure.as_ref()));
         }
         match owners::resolve(self.cluster, &mut builder, self.stop).await {
             Ok(0) => {}

@@ -51,6 +51,12 @@ pub(super) fn unknown_namespaces(looked_at: &str, user: &str, error: &RequestErr
     gap("namespaces", None, reason(error), message, true)
 }
 
+/// A namespace that was named, but does not exist: its empty lists must not read as "no images".
+pub(super) fn missing_namespace(name: &str) -> Gap {
+    let message = format!("namespace {name} does not exist. Check the spelling after -n");
+    gap("namespaces", Some(name), "not-found", message, true)
+}
+
 /// Owners that were not looked up.
 pub(super) fn unknown_owners(count: usize) -> Gap {
     let message = format!(

@@ -10,6 +10,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::connect::{Connection, Identity};
 use super::error::DiscoveryError;
+use super::proxy;
 
 /// A kubeconfig merged from files, with the places that it came from.
 #[derive(Debug)]
@@ -74,10 +75,21 @@ impl Found {
             user: user.unwrap_or_else(|| "(none)".to_owned()),
             path: self.path,
         };
+        let cluster = context.context.as_ref().map(|context| context.cluster.as_str());
+        let names_proxy = self.kubeconfig.clusters.iter().any(|row| {
+            Some(row.name.as_str()) == cluster
+                && row
+                    .cluster
+                    .as_ref()
+                    .is_some_and(|cluster| cluster.proxy_url.as_ref().is_some_and(|url| !url.is_empty()))
+        });
         let options = KubeConfigOptions { context: identity.context.clone(), ..KubeConfigOptions::default() };
-        let config = Config::from_custom_kubeconfig(self.kubeconfig, &options)
+        let mut config = Config::from_custom_kubeconfig(self.kubeconfig, &options)
             .await
             .map_err(|error| invalid(&identity.path, &error))?;
+        if !names_proxy {
+            config.proxy_url = proxy::from_environment(&config.cluster_url);
+        }
         Ok((config, identity))
     }
 }

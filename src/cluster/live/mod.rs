@@ -12,6 +12,7 @@ mod kubeconfig;
 mod list;
 mod owners;
 mod path;
+mod proxy;
 mod request;
 mod secrets;
 

@@ -1,5 +1,7 @@
 //! A fake API server: it serves what a real one was recorded to answer, in pages, and fails as it is told to.
 
+mod objects;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -11,23 +13,19 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Value, json};
 
-/// The recordings of a real API server.
-pub fn recordings() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/kubernetes-1.36")
-}
+use self::objects::{cluster_wide, in_namespace, page, synthetic_page};
 
-/// A recorded answer's body.
-pub fn recording(file: &str) -> Bytes {
-    std::fs::read(recordings().join(file)).unwrap().into()
+/// The body that a real API server answered.
+pub(crate) fn recording(file: &str) -> Bytes {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/kubernetes-1.36");
+    std::fs::read(recordings.join(file)).unwrap().into()
 }
 
 /// What the server does in place of answering.
 #[derive(Clone)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// answers this
     Answer { status: u16, headers: Vec<(&'static str, String)>, body: Bytes },
     /// breaks the connection amid the answer's body
@@ -38,12 +36,12 @@ pub enum Fault {
 
 impl Fault {
     /// A refusal as it was recorded.
-    pub fn recorded(status: u16, file: &str) -> Self {
+    pub(crate) fn recorded(status: u16, file: &str) -> Self {
         Self::Answer { status, headers: Vec::new(), body: recording(file) }
     }
 
     /// A status with a header.
-    pub fn with_header(status: u16, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_header(status: u16, name: &'static str, value: &str) -> Self {
         Self::Answer { status, headers: vec![(name, value.to_owned())], body: Bytes::new() }
     }
 }
@@ -58,10 +56,10 @@ struct Rule {
 
 /// A request that came.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Asked {
@@ -83,14 +81,14 @@ struct Shared {
 }
 
 /// The server. It ends with its runtime.
-pub struct FakeApi {
+pub(crate) struct FakeApi {
     address: SocketAddr,
     shared: Arc<Shared>,
     directory: tempfile::TempDir,
 }
 
 /// A server in the making.
-pub struct Plan {
+pub(crate) struct Plan {
     lists: BTreeMap<String, Vec<Value>>,
     documents: BTreeMap<String, Value>,
     synthetic_pods: usize,
@@ -98,13 +96,13 @@ pub struct Plan {
 
 impl Plan {
     /// A cluster without anything in it.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let documents = [("/version".to_owned(), serde_json::from_slice(&recording("version.json")).unwrap())];
         Self { lists: BTreeMap::new(), documents: documents.into(), synthetic_pods: 0 }
     }
 
     /// The recorded cluster.
-    pub fn recorded() -> Self {
+    pub(crate) fn recorded() -> Self {
         let mut plan = Self::empty();
         let index: Vec<Value> = serde_json::from_slice(&recording("index.json")).unwrap();
         for entry in &index {
@@ -122,25 +120,25 @@ impl Plan {
     }
 
     /// Adds an object to the collection at `path`.
-    pub fn with(mut self, path: &str, object: Value) -> Self {
+    pub(crate) fn with(mut self, path: &str, object: Value) -> Self {
         self.lists.entry(path.to_owned()).or_default().push(object);
         self
     }
 
     /// Answers `path` with `document`.
-    pub fn with_document(mut self, path: &str, document: Value) -> Self {
+    pub(crate) fn with_document(mut self, path: &str, document: Value) -> Self {
         self.documents.insert(path.to_owned(), document);
         self
     }
 
     /// In place of the pods so many made up ones of 8 KB each, made when they are asked for.
-    pub fn with_synthetic_pods(mut self, count: usize) -> Self {
+    pub(crate) fn with_synthetic_pods(mut self, count: usize) -> Self {
         self.synthetic_pods = count;
         self
     }
 
     /// Starts the server on a free port.
-    pub async fn start(self) -> FakeApi {
+    pub(crate) async fn start(self) -> FakeApi {
         let Self { lists, documents, synthetic_pods } = self;
         let (rules, log) = (Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { lists, documents, synthetic_pods, rules, log });
@@ -154,32 +152,32 @@ impl Plan {
 
 impl FakeApi {
     /// `fault` for the next `times` requests to `path` whose query contains `query`.
-    pub fn fail(&self, path: &str, query: &'static str, times: usize, fault: Fault) {
+    pub(crate) fn fail(&self, path: &str, query: &'static str, times: usize, fault: Fault) {
         self.shared.rules.lock().unwrap().push(Rule { path: path.to_owned(), query, left: times, fault });
     }
 
     /// `fault` for every request to `path`.
-    pub fn always_fail(&self, path: &str, fault: Fault) {
+    pub(crate) fn always_fail(&self, path: &str, fault: Fault) {
         self.fail(path, "", usize::MAX, fault);
     }
 
     /// What was asked so far.
-    pub fn log(&self) -> Vec<Asked> {
+    pub(crate) fn log(&self) -> Vec<Asked> {
         self.shared.log.lock().unwrap().clone()
     }
 
     /// The queries of the requests to `path` so far.
-    pub fn queries(&self, path: &str) -> Vec<String> {
+    pub(crate) fn queries(&self, path: &str) -> Vec<String> {
         self.log().into_iter().filter(|asked| asked.path == path).map(|asked| asked.query).collect()
     }
 
     /// `http://127.0.0.1:port`
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// A kubeconfig file whose current context `fake` (namespace `shop`) leads here.
-    pub fn kubeconfig(&self) -> PathBuf {
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
         let path = self.directory.path().join("kubeconfig");
         let config = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "fake",
@@ -249,7 +247,7 @@ impl Shared {
         }
         let (collection, namespace) = cluster_wide(&asked.path);
         if collection == "/api/v1/pods" && self.synthetic_pods > 0 {
-            return (StatusCode::OK, self.synthetic_page(asked));
+            return (StatusCode::OK, synthetic_page(self.synthetic_pods, asked));
         }
         if let Some(items) = self.lists.get(&collection) {
             return (StatusCode::OK, page(items, namespace.as_deref(), asked));
@@ -264,92 +262,4 @@ impl Shared {
             None => (StatusCode::NOT_FOUND, recording("notfound-kind-404.json")),
         }
     }
-
-    fn synthetic_page(&self, asked: &Asked) -> Bytes {
-        let limit = limit(asked);
-        let first = start(asked).map_or(0, |start| number(&start) + 1);
-        let last = (first + limit).min(self.synthetic_pods);
-        let items: Vec<Value> = (first..last).map(synthetic_pod).collect();
-        list(&items, last < self.synthetic_pods)
-    }
-}
-
-/// `/apis/apps/v1/namespaces/shop/deployments` is `/apis/apps/v1/deployments` in `shop`.
-fn cluster_wide(path: &str) -> (String, Option<String>) {
-    if let Some((root, rest)) = path.split_once("/namespaces/")
-        && let Some((namespace, rest)) = rest.split_once('/')
-    {
-        return (format!("{root}/{rest}"), Some(namespace.to_owned()));
-    }
-    (path.to_owned(), None)
-}
-
-fn page(items: &[Value], namespace: Option<&str>, asked: &Asked) -> Bytes {
-    let start = start(asked);
-    let about_pods = asked.parameter("fieldSelector").is_some_and(|selector| selector == "involvedObject.kind=Pod");
-    let mut rest: Vec<&Value> = items
-        .iter()
-        .filter(|item| in_namespace(item, namespace))
-        .filter(|item| !about_pods || item["involvedObject"]["kind"] == "Pod")
-        .filter(|item| labelled(item, asked.parameter("labelSelector").as_deref()))
-        .collect();
-    // etcd's order, which a continue token relies on.
-    rest.sort_by_key(|item| key(item));
-    rest.retain(|item| start.as_ref().is_none_or(|start| key(item) > *start));
-    let limit = limit(asked);
-    let items: Vec<Value> = rest.iter().take(limit).copied().cloned().collect();
-    list(&items, rest.len() > limit)
-}
-
-fn list(items: &[Value], more: bool) -> Bytes {
-    let mut metadata = json!({"resourceVersion": "301"});
-    if let Some(last) = items.last().filter(|_| more) {
-        let token = json!({"v": "meta.k8s.io/v1", "rv": 301, "start": format!("{}\0", key(last))});
-        metadata["continue"] = STANDARD_NO_PAD.encode(token.to_string()).into();
-    }
-    json!({"kind": "List", "apiVersion": "v1", "metadata": metadata, "items": items}).to_string().into()
-}
-
-fn key(item: &Value) -> String {
-    let part = |name| item["metadata"][name].as_str();
-    let name = part("name").unwrap_or_default();
-    part("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
-}
-
-/// The key after which a page begins, from a token in the form that real API servers use.
-fn start(asked: &Asked) -> Option<String> {
-    let token = STANDARD_NO_PAD.decode(asked.parameter("continue")?).unwrap();
-    let token: Value = serde_json::from_slice(&token).unwrap();
-    Some(token["start"].as_str().unwrap().trim_end_matches('\0').to_owned())
-}
-
-fn limit(asked: &Asked) -> usize {
-    asked.parameter("limit").map_or(usize::MAX, |limit| limit.parse().unwrap())
-}
-
-fn in_namespace(item: &Value, namespace: Option<&str>) -> bool {
-    namespace.is_none_or(|namespace| item["metadata"]["namespace"] == namespace)
-}
-
-/// Only `key=value`.
-fn labelled(item: &Value, selector: Option<&str>) -> bool {
-    selector
-        .and_then(|selector| selector.split_once('='))
-        .is_none_or(|(key, value)| item["metadata"]["labels"][key] == value)
-}
-
-fn number(key: &str) -> usize {
-    key.rsplit('-').next().unwrap().parse().unwrap()
-}
-
-fn synthetic_pod(number: usize) -> Value {
-    json!({
-        "metadata": {
-            "name": format!("pod-{number:07}"), "namespace": "load",
-            "uid": format!("00000000-0000-4000-8000-{number:012x}"),
-            "annotations": {"padding": "x".repeat(7600)},
-        },
-        "spec": {"nodeName": "node-a", "containers": [{"name": "c", "image": format!("ghcr.io/acme/app-{}:v1", number % 500)}]},
-        "status": {"phase": "Running"},
-    })
 }

@@ -111,13 +111,13 @@ impl Cluster {
         }
     }
 
-    /// The end of a run in which no list could be read: for the first failure, or for lists that are not there at all.
-    pub(super) fn nothing_listed(&self, failure: Option<&RequestError>) -> DiscoveryError {
-        let cause = failure.map_or_else(
-            || "it knows neither pods nor workloads. Is it a Kubernetes API server?".to_owned(),
-            ToString::to_string,
-        );
-        DiscoveryError::NothingListed { server: self.server().to_owned(), cause }
+    /// The end of a run in which no list could be read.
+    pub(super) fn nothing_listed(&self, failure: &RequestError) -> DiscoveryError {
+        let server = self.server().to_owned();
+        match failure.status() {
+            Some(http::StatusCode::NOT_FOUND) => DiscoveryError::NotKubernetes { server },
+            _ => DiscoveryError::NothingListed { server, cause: failure.to_string() },
+        }
     }
 }
 

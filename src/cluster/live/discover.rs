@@ -32,9 +32,9 @@ pub async fn discover(
     stop: &Stop,
 ) -> Result<Inventory, DiscoveryError> {
     let found = Mutex::new(Found { builder: Builder::new(scope.clone()), listed: false, failure: None });
-    let run = Run { cluster, scope, events, stop, found, namespaces: OnceCell::new() };
+    let mut run = Run { cluster, scope, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
     run.version().await?;
-    run.check_named().await?;
+    run.named = run.named().await?;
     let mut lists = stream::iter(resources())
         .map(|resource| Lane { run: &run, resource, listed: 0 }.walk())
         .buffer_unordered(cluster.limits().lists);
@@ -58,14 +58,16 @@ struct Run<'a> {
     events: &'a Events,
     stop: &'a Stop,
     found: Mutex<Found>,
+    /// the namespaces that the scope names, without those that do not exist
+    named: Vec<String>,
     /// what is looked at where a list of all namespaces is forbidden; asked for once
-    namespaces: OnceCell<Vec<String>>,
+    fallback: OnceCell<Vec<String>>,
 }
 
 /// What was found so far.
 struct Found {
     builder: Builder,
-    /// whether any list was read
+    /// whether any list but that of events was read, be it in part
     listed: bool,
     /// the first that went wrong
     failure: Option<RequestError>,
@@ -105,33 +107,37 @@ impl Run<'_> {
         }
     }
 
-    /// Looks whether the named namespaces exist, as far as they may be read.
-    async fn check_named(&self) -> Result<(), DiscoveryError> {
-        for name in &self.scope.namespaces {
+    /// The namespaces that the scope names. One that does not exist has empty lists, which must not read as "no images".
+    async fn named(&self) -> Result<Vec<String>, DiscoveryError> {
+        let mut named = Vec::new();
+        for name in self.scope.namespaces.difference(&self.scope.excluded) {
             let ask = Ask::json(path::object("v1", None, "namespaces", name), self.cluster.limits().object_bytes);
-            let Err(error) = self.cluster.get(&ask, self.stop).await else { continue };
-            self.end_on_unauthorized(&error)?;
-            if error.status() == Some(StatusCode::NOT_FOUND) {
-                self.gap(gaps::missing_namespace(name));
+            match self.cluster.get(&ask, self.stop).await {
+                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => self.gap(gaps::missing_namespace(name)),
+                // Who may not read the namespace may well read what is in it.
+                Err(error) => {
+                    self.end_on_unauthorized(&error)?;
+                    named.push(name.clone());
+                }
+                Ok(_) => named.push(name.clone()),
             }
         }
-        Ok(())
+        Ok(named)
     }
 
     /// The namespaces to ask one by one: all, or the context's own when not even they may be listed.
     async fn fallback(&self) -> Result<&[String], DiscoveryError> {
-        let names = self.namespaces.get_or_try_init(|| async {
+        let names = self.fallback.get_or_try_init(|| async {
             let mut names = Vec::new();
             let listing = Listing { path: path::collection("v1", None, "namespaces"), selectors: Vec::new() };
-            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |_, items| {
+            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |items| {
                 names.extend(items.iter().filter_map(|item| name(item)));
             })
             .await;
             if let Err(error) = end {
                 self.end_on_unauthorized(&error)?;
-                let own = self.cluster.namespace();
-                self.gap(gaps::unknown_namespaces(own, self.cluster.user(), &error));
-                names.push(own.to_owned());
+                names.push(self.cluster.namespace().to_owned());
+                self.gap(gaps::unknown_namespaces(&names, &error));
             }
             names.sort();
             names.dedup();
@@ -148,8 +154,8 @@ impl Run<'_> {
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {
         let Found { mut builder, listed, failure } = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !listed && !self.stop.is_stopped() {
-            return Err(self.cluster.nothing_listed(failure.as_ref()));
+        if let Some(failure) = failure.filter(|_| !listed && !self.stop.is_stopped()) {
+            return Err(self.cluster.nothing_listed(&failure));
         }
         match owners::resolve(self.cluster, &mut builder, self.stop).await {
             Ok(0) => {}
@@ -182,8 +188,7 @@ impl Lane<'_> {
         } else if self.run.scope.namespaces.is_empty() {
             self.everywhere().await?;
         } else {
-            let named = self.run.scope.namespaces.difference(&self.run.scope.excluded);
-            for (namespace, refusal) in self.list_each(named).await? {
+            for (namespace, refusal) in self.list_each(&self.run.named).await? {
                 self.closed(Some(&namespace), &refusal);
             }
         }
@@ -206,10 +211,7 @@ impl Lane<'_> {
     }
 
     /// Lists in each of the namespaces, and returns those that are closed.
-    async fn list_each(
-        &mut self,
-        namespaces: impl IntoIterator<Item = &String>,
-    ) -> Result<Vec<(String, RequestError)>, DiscoveryError> {
+    async fn list_each(&mut self, namespaces: &[String]) -> Result<Vec<(String, RequestError)>, DiscoveryError> {
         let mut closed = Vec::new();
         for namespace in namespaces {
             if let Some(refusal) = self.list(Some(namespace)).await? {
@@ -223,8 +225,7 @@ impl Lane<'_> {
     async fn list(&mut self, namespace: Option<&str>) -> Result<Option<RequestError>, DiscoveryError> {
         let run = self.run;
         let listing = self.listing(namespace);
-        let Listed { inconsistent, end } =
-            list(run.cluster, &listing, run.stop, |first, items| self.take(first, items)).await;
+        let Listed { inconsistent, end } = list(run.cluster, &listing, run.stop, |items| self.take(items)).await;
         if inconsistent {
             run.gap(gaps::inconsistent(self.resource, namespace));
         }
@@ -234,8 +235,8 @@ impl Lane<'_> {
         };
         match error.status() {
             Some(StatusCode::FORBIDDEN) => return Ok(Some(error)),
-            // A group that this cluster does not serve: there is nothing of it.
-            Some(StatusCode::NOT_FOUND) => return Ok(None),
+            // A kind that this cluster does not serve: there is nothing of it.
+            Some(StatusCode::NOT_FOUND) if matches!(self.resource, Resource::Workload(_)) => return Ok(None),
             _ => run.end_on_unauthorized(&error)?,
         }
         self.closed(namespace, &error);
@@ -243,14 +244,14 @@ impl Lane<'_> {
     }
 
     /// Takes in a page.
-    fn take(&mut self, first: bool, items: &[&RawValue]) {
+    fn take(&mut self, items: &[&RawValue]) {
         let run = self.run;
         let mut found = run.found();
         for item in items {
             found.builder.add(self.resource, item);
         }
-        // Also a list that fails later was read in part.
-        found.listed |= first;
+        // Events alone tell of no image.
+        found.listed |= self.resource != Resource::Event;
         drop(found);
         self.listed += items.len() as u64;
         run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
@@ -270,7 +271,7 @@ impl Lane<'_> {
     /// Notes a list that was not read (to its end).
     fn closed(&self, namespace: Option<&str>, error: &RequestError) {
         let mut found = self.run.found();
-        found.builder.add_gap(gaps::unlisted(self.resource, namespace, self.run.cluster.user(), error));
+        found.builder.add_gap(gaps::unlisted(self.resource, namespace, error));
         found.failure.get_or_insert_with(|| error.clone());
     }
 

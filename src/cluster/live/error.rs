@@ -80,6 +80,14 @@ pub enum DiscoveryError {
         /// the kubeconfig's name for the user
         user: String,
     },
+    /// What answers does not know pods and nodes.
+    #[error(
+        "{server} answers, but knows neither pods nor nodes: check that the kubeconfig's server is a Kubernetes API server"
+    )]
+    NotKubernetes {
+        /// its URL
+        server: String,
+    },
     /// Every list was refused or failed.
     #[error(
         "nothing could be listed at {server}: {cause}. Name namespaces that you may read with -n, or ask for the right \

@@ -8,14 +8,14 @@ use crate::cluster::objects::Resource;
 use crate::vocabulary::GapScope;
 
 /// A list that was not read to its end.
-pub(super) fn unlisted(resource: Resource, namespace: Option<&str>, user: &str, error: &RequestError) -> Gap {
+pub(super) fn unlisted(resource: Resource, namespace: Option<&str>, error: &RequestError) -> Gap {
     let name = resource.name();
     let place = place(resource, namespace);
     let message = match (error, error.status()) {
         (_, Some(StatusCode::FORBIDDEN)) => {
             let role = if namespace.is_some() { "Role" } else { "ClusterRole" };
             format!(
-                "{name} may not be listed {place}: {error}. A {role} with the verb list on {name} for user {user} closes this gap"
+                "{name} may not be listed {place}: {error}. A {role} with the verb list on {name} for that user closes this gap"
             )
         }
         (RequestError::Stopped, _) => format!("{name} were not listed {place} to the end: {error}"),
@@ -42,11 +42,12 @@ pub(super) fn inconsistent(resource: Resource, namespace: Option<&str>) -> Gap {
     gap(&name, namespace, "inconsistent", message, false)
 }
 
-/// Namespaces that are not known, so that only one of them was looked at.
-pub(super) fn unknown_namespaces(looked_at: &str, user: &str, error: &RequestError) -> Gap {
+/// Namespaces that are not all known, so that not all were looked at.
+pub(super) fn unknown_namespaces(looked_at: &[String], error: &RequestError) -> Gap {
+    let looked_at = looked_at.join(", ");
     let message = format!(
-        "namespaces may not be listed: {error}. Only the context's own, {looked_at}, was looked at. Name others with \
-         -n, or a ClusterRole with the verb list on namespaces for user {user} closes this gap"
+        "namespaces may not be listed: {error}. Only the context's own was looked at: {looked_at}. Name others with \
+         -n, or a ClusterRole with the verb list on namespaces for that user closes this gap"
     );
     gap("namespaces", None, reason(error), message, true)
 }

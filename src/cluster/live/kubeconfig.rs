@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use kube::Config;
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig, KubeconfigError};
 
 use super::connect::{Connection, Identity};
 use super::error::DiscoveryError;
@@ -95,8 +95,14 @@ impl Found {
 }
 
 fn in_cluster(looked: &str) -> Result<(Config, Identity), DiscoveryError> {
-    let config = Config::incluster().map_err(|_| DiscoveryError::NoKubeconfig { looked: looked.to_owned() })?;
     let (user, path) = ("of this pod's service account".to_owned(), "of this pod".to_owned());
+    let config = match Config::incluster() {
+        Ok(config) => config,
+        Err(InClusterError::ReadEnvironmentVariable(_)) => {
+            return Err(DiscoveryError::NoKubeconfig { looked: looked.to_owned() });
+        }
+        Err(error) => return Err(DiscoveryError::InvalidKubeconfig { path, cause: error.to_string() }),
+    };
     Ok((config, Identity { context: None, user, path }))
 }
 

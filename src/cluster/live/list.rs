@@ -38,7 +38,7 @@ struct Position {
     inconsistent: bool,
 }
 
-/// Reads all pages of `listing`, and hands each page's objects to `take` with whether the list begins (again) there.
+/// Reads all pages of `listing`, and hands each page's objects to `take`. After a 410 some may come twice.
 ///
 /// There is no `resourceVersion` in the requests: with 0 the API server would ignore the limit. A page's bytes are let
 /// go before the next page is asked for.
@@ -46,7 +46,7 @@ pub(super) async fn list(
     cluster: &Cluster,
     listing: &Listing,
     stop: &Stop,
-    mut take: impl FnMut(bool, &[&RawValue]),
+    mut take: impl FnMut(&[&RawValue]),
 ) -> Listed {
     let mut position = Position::default();
     let end = loop {
@@ -63,7 +63,7 @@ pub(super) async fn list(
         if list.items.is_empty() && list.metadata.resource_version.is_none() {
             break Err(RequestError::Unreadable("it is no list".to_owned()));
         }
-        take(position.token.is_none(), &list.items);
+        take(&list.items);
         position.expired = 0;
         position.token = list.metadata.continue_token.filter(|token| !token.is_empty());
         if position.token.is_none() {

@@ -75,7 +75,7 @@ async fn a_forbidden_list_is_read_namespace_by_namespace() {
     assert_eq!(inventory.gaps.len(), 1, "{:#?}", inventory.gaps);
     let gap = gap(&inventory, "pods", Some("kube-system"));
     assert_eq!((gap.reason.as_str(), gap.incomplete), ("forbidden", true));
-    assert!(gap.message.contains("A Role with the verb list on pods for user tester"), "{}", gap.message);
+    assert!(gap.message.contains("A Role with the verb list on pods for that user"), "{}", gap.message);
     assert_eq!(api.queries("/apis/apps/v1/deployments").len(), 1);
     assert!(api.queries("/apis/apps/v1/namespaces/shop/deployments").is_empty(), "a refusal concerns one resource");
 }
@@ -88,7 +88,7 @@ async fn without_namespaces_the_contexts_own_is_read() {
     }
     let inventory = found(&api, &Scope::default()).await.unwrap();
     assert_eq!((inventory.pods, inventory.nodes.is_none()), (8, true));
-    assert!(gap(&inventory, "namespaces", None).message.contains("the context's own, shop"));
+    assert!(gap(&inventory, "namespaces", None).message.contains("the context's own was looked at: shop"));
     assert!(gap(&inventory, "nodes", None).incomplete);
     assert!(!gap(&inventory, "events", None).incomplete, "events only add to what pods tell");
     assert_eq!(api.queries("/api/v1/namespaces").len(), 1);
@@ -112,7 +112,7 @@ async fn nothing_listed_is_an_error() {
     assert!(error.to_string().contains("User \"viewer\" cannot list"), "{error}");
 
     let other = found(&Plan::empty().start().await, &Scope::default()).await.unwrap_err().to_string();
-    assert!(other.contains("Is it a Kubernetes API server?"), "{other}");
+    assert!(other.contains("check that the kubeconfig's server is a Kubernetes API server"), "{other}");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ async fn all_kinds_are_found_in_few_large_pages() {
     for asked in api.log() {
         assert!(!asked.query.contains("resourceVersion"), "{asked:?}");
         assert!(!asked.path.contains("secrets"), "{asked:?}");
+        assert_eq!(asked.headers["accept-encoding"], "gzip");
         assert!(asked.path == "/version" || asked.query.contains("limit=500"), "{asked:?}");
     }
     assert_eq!(api.queries("/api/v1/events"), ["limit=500&fieldSelector=involvedObject.kind%3DPod"]);
@@ -78,6 +79,7 @@ async fn a_namespace_that_does_not_exist_is_a_gap() {
     assert_eq!(inventory.gaps.len(), 1, "{:#?}", inventory.gaps);
     let gap = gap(&inventory, "namespaces", Some("shpo"));
     assert_eq!((gap.reason.as_str(), gap.incomplete), ("not-found", true));
+    assert!(!inventory.namespaces.contains("shpo"));
 }
 
 #[tokio::test]

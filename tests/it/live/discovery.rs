@@ -136,3 +136,21 @@ async fn owners_of_unlisted_kinds_are_looked_up_by_their_metadata() {
     let accept = asked[0].headers["accept"].to_str().unwrap();
     assert!(accept.starts_with("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"), "{accept}");
 }
+
+#[tokio::test]
+async fn no_more_owners_are_looked_up_than_the_limit_allows() {
+    let api = Plan::recorded();
+    let api = ["a", "b", "c"].into_iter().fold(api, |api, name| {
+        let owners =
+            serde_json::json!([{"apiVersion": "x/v1", "kind": "X", "name": name, "uid": name, "controller": true}]);
+        let metadata = serde_json::json!({"name": name, "namespace": "shop", "uid": name, "ownerReferences": owners});
+        api.with(PODS, serde_json::json!({"metadata": metadata, "spec": {"containers": [{"name": "c", "image": "x"}]}}))
+    });
+    let resources = serde_json::json!({"resources": [{"name": "xs", "kind": "X", "namespaced": true}]});
+    let api = api.with_document("/apis/x/v1", resources).start().await;
+    let cluster = Cluster::connect(&connection(&api, ClusterLimits { owners: 2, ..quick() })).await.unwrap();
+    let inventory = found_by(&cluster, &Scope::default()).await.unwrap();
+    assert_eq!(api.log().iter().filter(|asked| asked.path.contains("/xs/")).count(), 2);
+    let gap = inventory.gaps.iter().find(|gap| gap.reason == "limit").unwrap();
+    assert!(gap.message.starts_with("1 owners") && !gap.incomplete, "{gap:?}");
+}

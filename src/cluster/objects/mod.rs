@@ -90,6 +90,11 @@ impl Metadata {
     pub fn controller(&self) -> Option<&OwnerReference> {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))
     }
+
+    /// The namespace of a namespaced object. Only manifests leave it out, and kubectl takes them for `default`.
+    pub fn namespace_or_default(&self) -> &str {
+        self.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or("default")
+    }
 }
 
 /// Reads a field for which null means the same as absence.

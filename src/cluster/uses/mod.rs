@@ -31,9 +31,6 @@ use self::unreadable::Unreadable;
 use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage};
 use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
 
-/// Where objects belong that do not say their namespace: only manifests do not, and kubectl takes them for this.
-pub const DEFAULT_NAMESPACE: &str = "default";
-
 /// Takes objects and builds the inventory.
 #[derive(Debug, Default)]
 pub struct Builder {
@@ -95,7 +92,7 @@ impl Builder {
     /// Takes in a pod. One that has ended is a user of its images still, but runs none.
     pub fn add_pod(&mut self, pod: &Pod) {
         let metadata = &pod.metadata;
-        let namespace = namespace(metadata);
+        let namespace = metadata.namespace_or_default();
         if !self.admits(namespace, metadata) || !self.seen.first("Pod", namespace, metadata) {
             return;
         }
@@ -132,7 +129,7 @@ impl Builder {
     /// CronJob), is a `template`, until a pod or an active Job shows that something was made from it.
     pub fn add_workload(&mut self, kind: &'static Kind, workload: &Workload) {
         let metadata = &workload.metadata;
-        let namespace = namespace(metadata);
+        let namespace = metadata.namespace_or_default();
         if !self.scope.admits_namespace(namespace) {
             return;
         }
@@ -162,7 +159,7 @@ impl Builder {
 
     /// Takes in an event; those that tell how a pull ended count.
     pub fn add_event(&mut self, event: &Event) {
-        let namespace = event.involved_object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
+        let namespace = event.metadata.namespace_or_default();
         if !self.scope.admits_namespace(namespace) {
             return;
         }
@@ -232,10 +229,6 @@ impl Builder {
         }
         admitted
     }
-}
-
-fn namespace(metadata: &Metadata) -> &str {
-    metadata.namespace.as_deref().filter(|namespace| !namespace.is_empty()).unwrap_or(DEFAULT_NAMESPACE)
 }
 
 /// By what `workload` uses its images.

@@ -96,7 +96,8 @@ mod tests {
             ])),
         });
         let arch: (&str, &[&str]) = ("kubernetes.io/arch", &["amd64", "arm64"]);
-        let (disk, os): ((&str, &[&str]), (&str, &[&str])) = (("disk", &["ssd"]), (OS_LABEL, &["linux"]));
+        let disk: (&str, &[&str]) = ("disk", &["ssd"]);
+        let os: (&str, &[&str]) = (OS_LABEL, &["linux"]);
         assert_eq!(placements_of(spec), [selected(&[disk, arch, os]), selected(&[disk, os])]);
     }
 

@@ -1,3 +1,7 @@
 //! Kubernetes: what a cluster uses, from a live API server or from files.
 
+pub mod files;
 pub mod inventory;
+pub mod live;
+pub mod objects;
+pub mod uses;

@@ -56,15 +56,17 @@ impl Destination {
     ///
     /// # Errors
     /// When no bundle could be written there.
-    pub fn resolve(output: Option<&str>, clock: Clock) -> Result<Self, WriteError> {
+    pub fn resolve(output: Option<&Path>, clock: Clock) -> Result<Self, WriteError> {
         let at = clock.now();
         let time_name = format!("support-bundle-{}", at.to_zoned(zone(clock)).strftime("%Y-%m-%dT%H_%M_%S"));
         let (top, target) = match output {
-            Some("-") if io::stdout().is_terminal() => return Err(WriteError::Terminal),
-            Some("-") => (time_name, Target::Stdout),
+            Some(path) if path == Path::new("-") => match io::stdout().is_terminal() {
+                true => return Err(WriteError::Terminal),
+                false => (time_name, Target::Stdout),
+            },
             None => (time_name, Target::directory(Path::new("."))?),
             Some(path) => match fs::metadata(path) {
-                Ok(metadata) if metadata.is_dir() => (time_name, Target::directory(Path::new(path))?),
+                Ok(metadata) if metadata.is_dir() => (time_name, Target::directory(path)?),
                 Ok(metadata) if !metadata.is_file() => return Err(WriteError::NotAFile(path.into())),
                 _ => (top_name(path).unwrap_or(time_name), Target::file(path)?),
             },
@@ -102,8 +104,9 @@ impl Destination {
 }
 
 impl Target {
-    fn file(path: &str) -> Result<Self, WriteError> {
-        if path.ends_with(std::path::is_separator) || Path::new(path).file_name().is_none() {
+    fn file(path: &Path) -> Result<Self, WriteError> {
+        let names_directory = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+        if names_directory || path.file_name().is_none() {
             return Err(WriteError::NoDirectory(path.into()));
         }
         // A link is followed: what it points to is replaced, not the link.
@@ -134,8 +137,8 @@ fn zone(clock: Clock) -> TimeZone {
 }
 
 /// The top directory's name for an archive of this name; `None` when it could not be one.
-fn top_name(path: &str) -> Option<String> {
-    let name = Path::new(path).file_name()?.to_str()?;
+fn top_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
     let name = [".tar.gz", ".tgz"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
     (!matches!(name, "" | "." | "..") && name.len() <= LONGEST_TOP).then(|| name.to_owned())
 }

@@ -69,7 +69,7 @@ fn with_contents<T>(facts: &ImageFacts, write: impl FnOnce(&Contents<'_>) -> T) 
 }
 
 fn write_to(output: &str) -> Result<Written, WriteError> {
-    let destination = Destination::resolve(Some(output), CLOCK)?;
+    let destination = Destination::resolve(Some(Path::new(output)), CLOCK)?;
     with_contents(&facts(), |contents| destination.write(contents))
 }
 
@@ -223,12 +223,12 @@ fn bad_destinations_are_refused_before_the_work() {
     let directory = tempdir().unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
     for missing in ["missing/", "missing/bundle.tar.gz", "file/bundle.tar.gz"] {
-        let error = Destination::resolve(Some(&path_in(&directory, missing)), CLOCK).unwrap_err();
+        let error = Destination::resolve(Some(Path::new(&path_in(&directory, missing))), CLOCK).unwrap_err();
         assert!(matches!(error, WriteError::NoDirectory(_)), "{missing}: {error}");
     }
     assert_eq!(names_in(directory.path()), ["file"]);
     #[cfg(unix)]
-    assert!(matches!(Destination::resolve(Some("/dev/null"), CLOCK), Err(WriteError::NotAFile(_))));
+    assert!(matches!(Destination::resolve(Some(Path::new("/dev/null")), CLOCK), Err(WriteError::NotAFile(_))));
 }
 
 #[cfg(unix)]
@@ -247,12 +247,12 @@ fn a_link_stays_and_what_it_points_to_is_replaced() {
 fn nothing_is_left_of_a_bundle_that_was_not_written() {
     let directory = tempdir().unwrap();
     let path = path_in(&directory, "bundle.tar.gz");
-    let unused = Destination::resolve(Some(&path), CLOCK).unwrap();
+    let unused = Destination::resolve(Some(Path::new(&path)), CLOCK).unwrap();
     assert_eq!(names_in(directory.path()).len(), 1, "it was tried whether a file can be made");
     drop(unused);
     assert!(names_in(directory.path()).is_empty());
 
-    let destination = Destination::resolve(Some(&path), CLOCK).unwrap();
+    let destination = Destination::resolve(Some(Path::new(&path)), CLOCK).unwrap();
     fs::create_dir(&path).unwrap();
     let error = with_contents(&facts(), |contents| destination.write(contents)).unwrap_err();
     assert!(matches!(error, WriteError::Failed { .. }), "{error}");

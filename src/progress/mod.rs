@@ -25,7 +25,7 @@ use crate::clock::Clock;
 use crate::event::{Event, Sink};
 
 /// How progress is shown (`--progress`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ProgressMode {
     /// console when stderr is a terminal, else plain
     #[default]

@@ -9,11 +9,17 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{
-    Cli, CollectArgs, FallbackArg, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs, ScopeArgs,
+    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs, ScopeArgs,
 };
 use crate::clock::Clock;
 use crate::limits::Limits;
+use crate::progress::ProgressMode;
+use crate::registry::RegistryOptions;
+use crate::resolve::Fallback;
 use crate::vocabulary::RedactionMode;
+
+/// The variable that fixes the clock.
+pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The environment, as it was when the program started.
 pub type Environment = BTreeMap<String, String>;
@@ -43,7 +49,7 @@ pub fn environment() -> Environment {
 /// # Errors
 /// When the variable is set and no number of seconds.
 pub fn clock(environment: &Environment) -> Result<Clock, String> {
-    let Some(text) = environment.get("SOURCE_DATE_EPOCH") else { return Ok(Clock::System) };
+    let Some(text) = environment.get(SOURCE_DATE_EPOCH) else { return Ok(Clock::System) };
     let seconds = text.parse().ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
     seconds.map(Clock::Fixed).ok_or_else(|| {
         format!("SOURCE_DATE_EPOCH is {text:?}: expected seconds since 1970, such as 1767366245, or no such variable")
@@ -70,7 +76,7 @@ pub struct CollectSettings {
     /// how registries are reached
     pub registry: RegistrySettings,
     /// what the facts hold of an image that fails
-    pub fallback: FallbackArg,
+    pub fallback: Fallback,
     /// the bounds
     pub limits: Limits,
     /// where to, and how to show it
@@ -121,11 +127,30 @@ pub struct OutputSettings {
     /// as typed
     pub output: Option<PathBuf>,
     /// the sink
-    pub progress: ProgressArg,
+    pub progress: ProgressMode,
     /// how secrets are masked
     pub redaction: RedactionMode,
     /// whether anything incomplete fails the run
     pub strict: bool,
+}
+
+impl CollectSettings {
+    /// For the built-in sample: everything, with the usual bounds.
+    pub fn for_sample(output: OutputSettings) -> Self {
+        Self {
+            include_images: true,
+            source: SourceSettings::Files(Vec::new()),
+            namespaces: Vec::new(),
+            exclude_namespaces: Vec::new(),
+            selector: None,
+            pull_secrets: true,
+            platforms: None,
+            registry: RegistrySettings { authfile: None, ca_file: None, insecure: Vec::new() },
+            fallback: Fallback::default(),
+            limits: Limits::default(),
+            output,
+        }
+    }
 }
 
 impl From<CollectArgs> for CollectSettings {
@@ -141,9 +166,33 @@ impl From<CollectArgs> for CollectSettings {
             source: args.scope.into(),
             platforms: args.platforms.into(),
             registry: args.registry.into(),
-            fallback: args.fallback.fallback,
+            fallback: args.fallback.fallback.into(),
             limits: args.limits.into(),
             output: args.output.into(),
+        }
+    }
+}
+
+/// Everything that decides how images are looked at without a cluster.
+#[derive(Debug, Clone)]
+pub struct InspectSettings {
+    /// the platforms that were asked for
+    pub platforms: Option<PlatformSettings>,
+    /// how secrets are masked
+    pub redaction: RedactionMode,
+    /// how registries are reached
+    pub registry: RegistrySettings,
+    /// the bounds
+    pub limits: Limits,
+}
+
+impl From<InspectArgs> for InspectSettings {
+    fn from(args: InspectArgs) -> Self {
+        Self {
+            platforms: args.platforms.into(),
+            redaction: args.redact.into(),
+            registry: args.registry.into(),
+            limits: args.limits.into(),
         }
     }
 }
@@ -196,7 +245,40 @@ impl From<LimitArgs> for Limits {
 impl From<crate::cli::OutputArgs> for OutputSettings {
     fn from(args: crate::cli::OutputArgs) -> Self {
         let redaction = args.redact.into();
-        Self { output: args.output, progress: args.progress, redaction, strict: args.strict }
+        Self { output: args.output, progress: args.progress.into(), redaction, strict: args.strict }
+    }
+}
+
+impl From<FallbackArg> for Fallback {
+    fn from(arg: FallbackArg) -> Self {
+        match arg {
+            FallbackArg::None => Self::None,
+            FallbackArg::Partial => Self::Partial,
+            FallbackArg::BestEffort => Self::BestEffort,
+        }
+    }
+}
+
+impl From<ProgressArg> for ProgressMode {
+    fn from(arg: ProgressArg) -> Self {
+        match arg {
+            ProgressArg::Auto => Self::Auto,
+            ProgressArg::Console => Self::Console,
+            ProgressArg::Plain => Self::Plain,
+            ProgressArg::Json => Self::Json,
+            ProgressArg::None => Self::None,
+        }
+    }
+}
+
+impl RegistrySettings {
+    /// As the client for registries takes it.
+    pub fn client_options(&self) -> RegistryOptions {
+        RegistryOptions {
+            ca_files: self.ca_file.iter().cloned().collect(),
+            insecure: self.insecure.iter().cloned().collect(),
+            ..RegistryOptions::default()
+        }
     }
 }
 

@@ -37,7 +37,6 @@ pub enum FilesError {
         /// the file or directory
         path: PathBuf,
         /// as the operating system says
-        #[source]
         why: std::io::Error,
     },
     /// It is neither YAML nor JSON.
@@ -46,7 +45,6 @@ pub enum FilesError {
         /// the file
         path: PathBuf,
         /// what is wrong, and where
-        #[source]
         why: Unparsable,
     },
     /// It is something else.

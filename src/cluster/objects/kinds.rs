@@ -109,3 +109,25 @@ impl Resource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_known_by_its_group_in_any_version() {
+        for (api_version, kind, name) in [
+            ("v1", "Pod", Some("pods")),
+            ("v1", "Node", Some("nodes")),
+            ("v1", "ReplicationController", Some("replicationcontrollers")),
+            ("apps/v1beta2", "Deployment", Some("deployments.apps")),
+            ("extensions/v1beta1", "DaemonSet", Some("daemonsets.apps")),
+            ("batch/v1", "CronJob", Some("cronjobs.batch")),
+            ("v1", "Deployment", None),
+            ("example.com/v1", "Pod", None),
+            ("v1", "ConfigMap", None),
+        ] {
+            assert_eq!(Resource::of(api_version, kind).map(Resource::name).as_deref(), name, "{api_version} {kind}");
+        }
+    }
+}

@@ -67,8 +67,6 @@ pub struct Metadata {
     /// its owners, the controlling one among them
     #[serde(default, deserialize_with = "or_default")]
     pub owner_references: Vec<OwnerReference>,
-    /// when the API server admitted it
-    pub creation_timestamp: Option<jiff::Timestamp>,
 }
 
 /// An entry of `metadata.ownerReferences`.

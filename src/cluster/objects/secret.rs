@@ -86,3 +86,42 @@ fn content(plain: &Option<SecretString>, encoded: &Option<SecretString>) -> Opti
 fn hidden<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pull_secret(secret_type: &str, fields: &str) -> Option<PullSecret> {
+        let json = format!(r#"{{"type":"kubernetes.io/{secret_type}",{fields}}}"#);
+        serde_json::from_str::<Secret>(&json).unwrap().pull_secret()
+    }
+
+    #[test]
+    fn a_pull_secret_is_taken_from_the_key_of_its_type() {
+        let encoded = STANDARD.encode("{}");
+        let both = format!(r#""data":{{".dockerconfigjson":"{encoded}",".dockercfg":"{encoded}"}}"#);
+        for (secret_type, fields, expected) in [
+            ("dockerconfigjson", both.as_str(), Some("config {}")),
+            ("dockercfg", &both, Some("cfg {}")),
+            ("tls", &both, None),
+            ("dockercfg", r#""data":{".dockercfg":"{}"}"#, None),
+            ("dockercfg", r#""data":null"#, None),
+            ("dockercfg", r#""data":{".dockercfg":null},"stringData":{".dockercfg":"plain"}"#, Some("cfg plain")),
+        ] {
+            let content = pull_secret(secret_type, fields).map(|secret| match secret {
+                PullSecret::DockerConfigJson(content) => format!("config {}", content.expose_secret()),
+                PullSecret::DockerCfg(content) => format!("cfg {}", content.expose_secret()),
+            });
+            assert_eq!(content.as_deref(), expected, "{secret_type} {fields}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_shown() {
+        let fields = format!(r#""data":{{".dockercfg":"{}"}}"#, STANDARD.encode("s3cr3t"));
+        let json = format!(r#"{{"type":"kubernetes.io/dockercfg",{fields}}}"#);
+        let secret: Secret = serde_json::from_str(&json).unwrap();
+        let shown = format!("{secret:?} {:?}", secret.pull_secret());
+        assert!(!shown.contains("s3cr3t") && !shown.contains(&STANDARD.encode("s3cr3t")), "{shown}");
+    }
+}

@@ -221,13 +221,10 @@ impl Builder {
         }
     }
 
-    /// Whether the run is about a pod or workload; if so, its namespace was looked at.
+    /// Whether the run is about a pod or workload of `namespace`, which is thereby looked at.
     fn admits(&mut self, namespace: &str, metadata: &Metadata) -> bool {
-        let admitted = self.scope.admits_namespace(namespace) && self.scope.selects(metadata);
-        if admitted {
-            self.add_namespace(namespace);
-        }
-        admitted
+        self.add_namespace(namespace);
+        self.scope.admits_namespace(namespace) && self.scope.selects(metadata)
     }
 }
 

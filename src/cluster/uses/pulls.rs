@@ -161,12 +161,7 @@ impl Tally {
 fn times(event: &Event) -> Option<(Timestamp, Timestamp)> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time);
     let known = [event.first_timestamp, event.event_time, event.last_timestamp, series];
-    let known = || {
-        known
-            .into_iter()
-            .flatten()
-            .chain(event.metadata.creation_timestamp.filter(|_| known.iter().all(Option::is_none)))
-    };
+    let known = || known.into_iter().flatten();
     known().min().zip(known().max())
 }
 
@@ -252,14 +247,14 @@ mod tests {
     fn both_forms_of_an_event_tell_its_times() {
         let time = |text: &str| text.parse::<Timestamp>().unwrap();
         let counted = serde_json::json!({"firstTimestamp": "2026-11-20T09:00:00Z", "lastTimestamp": "2026-11-20T09:10:00Z",
-            "eventTime": null, "count": 14, "metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}});
+            "eventTime": null, "count": 14});
         let series = serde_json::json!({"firstTimestamp": null, "eventTime": "2026-11-20T09:00:00.000001Z",
             "series": {"count": 3, "lastObservedTime": "2026-11-20T09:05:00.5Z"}});
-        let bare = serde_json::json!({"metadata": {"creationTimestamp": "2026-01-01T00:00:00Z"}});
+        let once = serde_json::json!({"eventTime": "2026-11-20T09:00:00Z"});
         for (json, count, from, to) in [
             (counted, 14, "2026-11-20T09:00:00Z", "2026-11-20T09:10:00Z"),
             (series, 3, "2026-11-20T09:00:00.000001Z", "2026-11-20T09:05:00.5Z"),
-            (bare, 1, "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+            (once, 1, "2026-11-20T09:00:00Z", "2026-11-20T09:00:00Z"),
         ] {
             let mut tally = Tally::default();
             tally.add(&serde_json::from_value(json).unwrap(), Told::Failed);

@@ -39,6 +39,10 @@ pub(super) struct Pointer {
 impl Outline {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
         let invalid = |why: String| Refusal::new(Code::ManifestInvalid, why);
+        // Serde takes an array for a struct, too.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(invalid("no manifest: it is not a JSON object".to_owned()));
+        }
         let outline: Self = serde_json::from_slice(bytes).map_err(|error| invalid(format!("no manifest: {error}")))?;
         if outline.manifests.is_some() && (outline.config.is_some() || outline.layers.is_some()) {
             return Err(invalid("index and manifest at once (CVE-2021-41190)".to_owned()));

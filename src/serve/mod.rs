@@ -59,13 +59,7 @@ pub struct Options {
 impl Options {
     /// A registry over `store` on a free loopback port.
     pub fn new(store: Store) -> Self {
-        Self {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            store,
-            limits: Limits::default(),
-            intercept: None,
-            log: None,
-        }
+        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), store, limits: Limits::default(), intercept: None, log: None }
     }
 }
 
@@ -243,8 +237,6 @@ fn root() -> Response {
 }
 
 /// Runs `work`, which reads or writes files, where it may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Refusal> + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Refusal::internal(&error)))
 }

@@ -113,3 +113,32 @@ impl fmt::Display for Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_would_leave_the_store_is_no_name() {
+        for text in ["", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "_a", "a_", "a___b", "A", "a\0", "a b", "ä"] {
+            assert!(RepositoryName::parse(text).is_err(), "{text:?}");
+        }
+        for text in ["", ".", "..", "-a", ".a", "a/b", "a:b", "ä", "a\n", &"a".repeat(129)] {
+            assert!(Tag::parse(text).is_err(), "{text:?}");
+        }
+        assert!(RepositoryName::parse(&"a".repeat(256)).is_err());
+    }
+
+    proptest! {
+        /// The reference parser of oci-client is an independent implementation of the same grammar.
+        #[test]
+        fn another_parser_takes_the_same_names(name in "[a-c._/-]{1,12}", tag in "[a-cA-C0-9._/-]{1,6}") {
+            let other = format!("host.io/{name}:t").parse::<oci_client::Reference>();
+            prop_assert_eq!(RepositoryName::parse(&name).is_ok(), other.is_ok(), "{}", name);
+            let other = format!("host.io/a:{tag}").parse::<oci_client::Reference>();
+            prop_assert_eq!(Tag::parse(&tag).is_ok(), other.is_ok(), "{}", tag);
+        }
+    }
+}

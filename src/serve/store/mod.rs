@@ -13,6 +13,8 @@
 
 mod files;
 mod spool;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -19,6 +19,7 @@ pub mod event;
 pub mod facts;
 pub mod image;
 pub mod limits;
+pub mod once_map;
 pub mod progress;
 pub mod registry;
 pub mod render;

@@ -136,7 +136,8 @@ async fn ask(mut child: Child, server: &str) -> std::io::Result<(std::process::E
     Ok((child.wait().await?, output))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -52,11 +52,8 @@ impl Keychain {
     pub async fn candidates(&self, repository: &Repository, contexts: &BTreeSet<PullContext>) -> Candidates {
         let mut ordered: Vec<&PullContext> = contexts.iter().collect();
         ordered.sort_by_key(|context| !context.failing);
-        let matches: Vec<ContextMatches> = futures::stream::iter(&ordered)
-            .map(|context| self.matches(repository, context))
-            .buffered(CONTEXTS_AT_ONCE)
-            .collect()
-            .await;
+        let reads: Vec<_> = ordered.iter().map(|context| self.matches(repository, context)).collect();
+        let matches: Vec<ContextMatches> = futures::stream::iter(reads).buffered(CONTEXTS_AT_ONCE).collect().await;
 
         let mut found = Candidates::default();
         let mut places = Vec::new();

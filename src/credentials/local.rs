@@ -114,9 +114,9 @@ impl LocalSources {
 
     /// What local sources have for `repository`, in the order in which it is to be tried.
     pub(super) async fn candidates(&self, repository: &Repository) -> (Vec<Candidate>, Vec<Failure>) {
-        let (mut found, mut failures) = (self.from_variables(repository.registry()), Vec::new());
+        let (mut found, mut failures) = (self.in_variables(repository.registry()), Vec::new());
         for file in &self.files {
-            match self.from_helper(&file.config, repository).await {
+            match self.ask_helper(&file.config, repository).await {
                 Ok(helped) => found.extend(helped),
                 Err(error) => failures.push(failure(&error)),
             }
@@ -129,7 +129,7 @@ impl LocalSources {
         (found, failures)
     }
 
-    fn from_variables(&self, registry: &str) -> Vec<Candidate> {
+    fn in_variables(&self, registry: &str) -> Vec<Candidate> {
         let stem = variable_stem(registry);
         let mut found = Vec::new();
         let mut add = |credential: Option<Credential>, name: String| {
@@ -164,7 +164,7 @@ impl LocalSources {
     }
 
     /// Asks the helper that `config` names for `repository`, once a run for each registry.
-    async fn from_helper(
+    async fn ask_helper(
         &self,
         config: &DockerConfig,
         repository: &Repository,

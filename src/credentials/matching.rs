@@ -186,7 +186,10 @@ impl LocalKey {
 }
 
 /// The entry that docker or podman would use for `repository`: the most specific one.
-pub(super) fn most_specific<'a, T>(entries: impl IntoIterator<Item = (&'a str, T)>, repository: &Repository) -> Option<T> {
+pub(super) fn most_specific<'a, T>(
+    entries: impl IntoIterator<Item = (&'a str, T)>,
+    repository: &Repository,
+) -> Option<T> {
     let found = entries
         .into_iter()
         .filter_map(|(key, entry)| Some((LocalKey::parse(key).specificity(repository)?, entry)))

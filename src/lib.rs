@@ -21,6 +21,7 @@ pub mod exit;
 pub mod facts;
 pub mod image;
 pub mod limits;
+pub mod once_map;
 pub mod progress;
 pub mod registry;
 pub mod render;

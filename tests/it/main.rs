@@ -5,5 +5,6 @@ mod architecture;
 mod fake_api;
 mod live;
 mod real_registry;
+mod resolve;
 mod serve;
 mod support;

@@ -1,0 +1,209 @@
+//! The pull secrets that pods name: each read once in a run, one by one, never listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::future::BoxFuture;
+use secrecy::SecretString;
+
+use super::{DockerConfig, DockerEntry, InvalidDockerConfig};
+use crate::cluster::inventory::{Gap, PullContext};
+use crate::image::Failure;
+use crate::once_map::OnceMap;
+use crate::vocabulary::{ErrorClass, ErrorStage, GapScope};
+
+/// Reads pull secrets, from a live cluster or from files.
+pub trait PullSecretReader: Send + Sync {
+    /// The secret `name` of `namespace`.
+    fn secret<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<PullSecret, PullSecretError>>;
+
+    /// The names of `imagePullSecrets` of the ServiceAccount `account` of `namespace`, in order.
+    fn service_account_secrets<'a>(
+        &'a self,
+        namespace: &'a str,
+        account: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<String>, PullSecretError>>;
+}
+
+/// A secret, as far as the kubelet takes it for a pull secret.
+#[derive(Debug, Clone)]
+pub enum PullSecret {
+    /// `kubernetes.io/dockerconfigjson`: its `.dockerconfigjson`
+    DockerConfigJson(SecretString),
+    /// `kubernetes.io/dockercfg`: its `.dockercfg`
+    DockerCfg(SecretString),
+    /// of another type, or without the key that its type has: the kubelet ignores it
+    Other,
+}
+
+/// Why a secret could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PullSecretError {
+    /// it does not exist
+    #[error("it does not exist")]
+    Missing,
+    /// we may not read it
+    #[error("it may not be read")]
+    Forbidden,
+    /// anything else
+    #[error("{0}")]
+    Other(String),
+}
+
+impl PullSecret {
+    /// A secret of type `kind` with `data`; text that is no UTF-8 cannot be a configuration, and reads as one that is
+    /// not valid.
+    pub fn new(kind: &str, mut data: BTreeMap<String, Vec<u8>>) -> Self {
+        let mut text = |key| {
+            let bytes = data.remove(key).filter(|bytes| !bytes.is_empty())?;
+            Some(SecretString::from(String::from_utf8_lossy(&bytes).into_owned()))
+        };
+        match kind {
+            "kubernetes.io/dockerconfigjson" => text(".dockerconfigjson").map(Self::DockerConfigJson),
+            "kubernetes.io/dockercfg" => text(".dockercfg").map(Self::DockerCfg),
+            _ => None,
+        }
+        .unwrap_or(Self::Other)
+    }
+
+    fn parse(&self) -> Result<DockerConfig, InvalidDockerConfig> {
+        match self {
+            Self::DockerConfigJson(text) => DockerConfig::parse(text),
+            Self::DockerCfg(text) => DockerConfig::parse_legacy(text),
+            Self::Other => Ok(DockerConfig::default()),
+        }
+    }
+}
+
+/// What a secret holds, as it stays in memory for a run.
+#[derive(Debug, Default)]
+pub(super) struct ReadSecret {
+    pub(super) entries: Vec<DockerEntry>,
+    pub(super) failures: Vec<Failure>,
+    /// whether nobody can say what it holds
+    pub(super) is_closed: bool,
+}
+
+/// Reads each secret once, and remembers what could not be read.
+pub(super) struct PullSecrets {
+    reader: Arc<dyn PullSecretReader>,
+    secrets: OnceMap<(String, String), Arc<ReadSecret>>,
+    accounts: OnceMap<(String, String), Arc<AccountSecrets>>,
+    notes: Mutex<Notes>,
+}
+
+/// The secrets' names of a ServiceAccount; `None` when nobody can say.
+type AccountSecrets = Option<Vec<String>>;
+
+#[derive(Default)]
+struct Notes {
+    missing: BTreeSet<(String, String)>,
+    /// namespace, resource
+    forbidden: BTreeSet<(String, &'static str)>,
+}
+
+impl PullSecrets {
+    pub(super) fn new(reader: Arc<dyn PullSecretReader>) -> Self {
+        Self { reader, secrets: OnceMap::default(), accounts: OnceMap::default(), notes: Mutex::default() }
+    }
+
+    /// The names of the secrets that the kubelet would try in `context`; `None` when nobody can say.
+    pub(super) async fn names(&self, context: &PullContext) -> AccountSecrets {
+        match &context.service_account {
+            Some(account) if context.secrets.is_empty() => {
+                let key = (context.namespace.clone(), account.clone());
+                let read = self.read_account(&context.namespace, account);
+                let Ok(names) =
+                    self.accounts.get_or_try(key, async { Ok::<_, Infallible>(Arc::new(read.await)) }).await;
+                names.as_ref().clone()
+            }
+            _ => Some(context.secrets.clone()),
+        }
+    }
+
+    async fn read_account(&self, namespace: &str, account: &str) -> AccountSecrets {
+        match self.reader.service_account_secrets(namespace, account).await {
+            Ok(names) => Some(names),
+            // Without its ServiceAccount no pod of the template is admitted, so that there is nothing to pull with.
+            Err(PullSecretError::Missing) => Some(Vec::new()),
+            Err(PullSecretError::Forbidden) => {
+                self.notes().forbidden.insert((namespace.to_owned(), "serviceaccounts"));
+                None
+            }
+            Err(PullSecretError::Other(why)) => {
+                tracing::warn!(namespace, account, why, "the pull secrets of a ServiceAccount could not be read");
+                None
+            }
+        }
+    }
+
+    /// What the secret `name` of `namespace` holds.
+    pub(super) async fn secret(&self, namespace: &str, name: &str) -> Arc<ReadSecret> {
+        let read = async { Ok::<_, Infallible>(Arc::new(self.read_secret(namespace, name).await)) };
+        let Ok(secret) = self.secrets.get_or_try((namespace.to_owned(), name.to_owned()), read).await;
+        secret
+    }
+
+    async fn read_secret(&self, namespace: &str, name: &str) -> ReadSecret {
+        let failure = |class, what: String| {
+            let message = format!("pull secret {namespace}/{name}: {what}");
+            Failure::unsent(ErrorStage::Credentials, class, message)
+        };
+        match self.reader.secret(namespace, name).await.map(|secret| secret.parse()) {
+            Ok(Ok(config)) => ReadSecret {
+                failures: config.skipped.into_iter().map(|why| failure(ErrorClass::InvalidContent, why)).collect(),
+                entries: config.entries,
+                is_closed: false,
+            },
+            Ok(Err(error)) => {
+                let what = format!("{error}; create it again with `kubectl create secret docker-registry`");
+                ReadSecret { failures: vec![failure(ErrorClass::InvalidContent, what)], ..ReadSecret::default() }
+            }
+            Err(PullSecretError::Missing) => {
+                self.notes().missing.insert((namespace.to_owned(), name.to_owned()));
+                ReadSecret::default()
+            }
+            Err(PullSecretError::Forbidden) => {
+                self.notes().forbidden.insert((namespace.to_owned(), "secrets"));
+                ReadSecret { is_closed: true, ..ReadSecret::default() }
+            }
+            Err(PullSecretError::Other(why)) => {
+                let what = format!("it could not be read: {why}");
+                ReadSecret { failures: vec![failure(ErrorClass::Server, what)], is_closed: true, entries: Vec::new() }
+            }
+        }
+    }
+
+    /// Namespace and name of each secret that pods name and that does not exist.
+    pub(super) fn missing(&self) -> Vec<(String, String)> {
+        self.notes().missing.iter().cloned().collect()
+    }
+
+    /// What may not be read, once for each namespace.
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        self.notes().forbidden.iter().map(|(namespace, resource)| forbidden(namespace, resource)).collect()
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        // No code that can panic runs under the lock.
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forbidden(namespace: &str, resource: &str) -> Gap {
+    Gap {
+        scope: GapScope::Kubernetes,
+        resource: Some(resource.to_owned()),
+        namespace: Some(namespace.to_owned()),
+        host: None,
+        reason: "forbidden".to_owned(),
+        message: format!(
+            "{resource} in namespace {namespace} may not be read, so its pull secrets were not used; to allow it: \
+             kubectl create role imagefacts-{resource} -n {namespace} --verb=get --resource={resource}, \
+             and a rolebinding of it"
+        ),
+        // The list of images is whole without it.
+        incomplete: false,
+    }
+}

@@ -1,0 +1,108 @@
+//! From an error of the HTTP client to what went wrong with the connection.
+
+use std::error::Error;
+use std::io;
+
+use jiff::Timestamp;
+use rustls::CertificateError;
+
+use super::fault::Fault;
+use super::transport::LessPublic;
+use super::words::clean;
+use crate::vocabulary::ErrorClass;
+
+/// What is behind `error`, which the server at `origin` caused.
+///
+/// The error's own text is never shown: it holds the URL.
+pub(super) fn connection_fault(error: &reqwest::Error, origin: &str) -> Fault {
+    if causes(error).any(|cause| cause.is::<LessPublic>()) {
+        const WHAT: &str = "has only addresses that are less public than the server that named it";
+        const REMEDY: &str = "this was not followed, for safety; check the registry's settings";
+        return Fault { sent: false, ..Fault::final_answer(ErrorClass::Refused, origin, WHAT, REMEDY) };
+    }
+    if let Some(tls) = causes(error).find_map(as_tls) {
+        return tls_fault(tls, origin);
+    }
+    if error.is_timeout() {
+        let what = if error.is_connect() { "cannot be connected to in time" } else { "does not answer in time" };
+        return Fault::broken(ErrorClass::Timeout, origin, what, REACHABLE);
+    }
+    if error.is_dns() {
+        let reason = innermost(error).to_lowercase();
+        const REMEDY: &str = "check the host's name and this machine's DNS";
+        let fault = Fault::broken(ErrorClass::Dns, origin, "has no address: its name cannot be resolved", REMEDY);
+        // The resolver's own word for "ask again later"; any other answer is final.
+        return Fault { transient: reason.contains("temporary failure") || reason.contains("try again"), ..fault };
+    }
+    let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+    let what = match kind {
+        Some(io::ErrorKind::ConnectionRefused) => "refuses the connection".to_owned(),
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => "is unreachable".to_owned(),
+        _ if error.is_connect() => format!("cannot be connected to: {}", clean(&innermost(error))),
+        _ => format!("broke the connection: {}", clean(&innermost(error))),
+    };
+    Fault::broken(ErrorClass::Connect, origin, what, REACHABLE)
+}
+
+const REACHABLE: &str = "check that it is up and reachable from here, and the proxy settings";
+
+/// The TLS error in `cause`, which may be wrapped by an I/O error that does not name it as its source.
+fn as_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    cause.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+}
+
+/// What led to `error`, outermost first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| (*cause).source())
+}
+
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+fn tls_fault(error: &rustls::Error, origin: &str) -> Fault {
+    let (what, remedy, spoken) = match error {
+        rustls::Error::InvalidCertificate(error) => {
+            let (what, remedy) = certificate(error);
+            (what, remedy, true)
+        }
+        rustls::Error::InvalidMessage(_) => (
+            "does not speak TLS".to_owned(),
+            "name the host in --insecure-registry if it is meant to speak plain http",
+            false,
+        ),
+        error => (
+            format!("breaks off the TLS handshake: {}", clean(&error.to_string())),
+            "check the server's TLS settings",
+            true,
+        ),
+    };
+    Fault { spoken, ..Fault::final_answer(ErrorClass::Tls, origin, what, remedy) }
+}
+
+fn certificate(error: &CertificateError) -> (String, &'static str) {
+    const TIME: &str = "renew the server's certificate, or set this machine's clock";
+    const NAME: &str = "ask for the host by a name that the certificate has, or renew the certificate";
+    const TRUST: &str = "give the issuer's certificate with --ca-file, or name the host in --insecure-registry";
+    let at = |time: u64| i64::try_from(time).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let shown = |time: u64| at(time).map(|time| time.to_string()).unwrap_or_default();
+    match error {
+        CertificateError::UnknownIssuer => {
+            ("has a certificate of an issuer that is not trusted here".to_owned(), TRUST)
+        }
+        CertificateError::ExpiredContext { not_after, .. } => {
+            (format!("has a certificate that expired at {}", shown(not_after.as_secs())), TIME)
+        }
+        CertificateError::Expired => ("has a certificate that expired".to_owned(), TIME),
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            (format!("has a certificate that is not valid before {}", shown(not_before.as_secs())), TIME)
+        }
+        CertificateError::NotValidYet => ("has a certificate that is not valid yet".to_owned(), TIME),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            (format!("has a certificate for other names: {}", clean(&presented.join(", "))), NAME)
+        }
+        CertificateError::NotValidForName => ("has a certificate for other names".to_owned(), NAME),
+        error => (format!("has a certificate that cannot be accepted: {}", clean(&error.to_string())), TRUST),
+    }
+}

@@ -1,0 +1,270 @@
+//! Tokens: asked for once, kept until they expire, and never used for anything but what they were asked for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderValue, Method};
+use secrecy::ExposeSecret;
+use tokio::time::{Instant, timeout_at};
+use url::{Url, form_urlencoded};
+
+use super::answer_fault::{Asked, answer_fault};
+use super::attempts::retried;
+use super::authorization::{self, Login};
+use super::challenge::TokenRequest;
+use super::exchange::{Answer, Ask, Caller, exchange};
+use super::fault::{Fault, Subject};
+use super::host::lock;
+use super::safety::{self, Guard};
+use super::words::Confidence;
+use crate::credentials::Credential;
+use crate::image::Failure;
+use crate::vocabulary::{ErrorClass, ErrorStage};
+
+/// How long a token is good for when its server does not say (the specification's default).
+const DEFAULT_LIFE: Duration = Duration::from_secs(60);
+/// No token is kept for longer.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// For what a token, or the right way to log in, was found.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    /// the registry's scheme, host and port
+    pub origin: String,
+    /// the repository: one's token never serves another's
+    pub repository: String,
+    /// the credential
+    pub login: Login,
+}
+
+/// All tokens of a run.
+#[derive(Default)]
+pub(super) struct Tokens {
+    slots: Mutex<HashMap<Key, Arc<Slot>>>,
+    /// servers that take user name and password themselves
+    basic: Mutex<HashSet<(String, Login)>>,
+}
+
+/// The place for one token. Whoever holds its lock is the only one to ask for it.
+#[derive(Default)]
+struct Slot {
+    state: tokio::sync::Mutex<Option<Result<Token, Failure>>>,
+    /// how often it was asked for
+    flights: AtomicU64,
+}
+
+#[derive(Clone)]
+struct Token {
+    request: TokenRequest,
+    authorization: HeaderValue,
+    expires: Instant,
+}
+
+/// A token to use.
+pub(super) struct Granted {
+    /// `Bearer …`
+    pub authorization: HeaderValue,
+    /// whether it was asked for just now, so that a refusal is final
+    pub fresh: bool,
+}
+
+/// A 401 that wants a token.
+pub(super) struct Demand<'a> {
+    /// the answer
+    pub answer: &'a Answer,
+    /// what it asks for
+    pub request: &'a TokenRequest,
+    /// the token that it refused
+    pub refused: Option<&'a HeaderValue>,
+}
+
+impl Tokens {
+    /// What a server is known to take, so that it need not refuse us first.
+    pub(super) async fn known(&self, caller: Caller<'_>, key: &Key, credential: &Credential) -> Option<HeaderValue> {
+        if let Credential::BearerToken(token) = credential {
+            return authorization::bearer(token.expose_secret());
+        }
+        if lock(&self.basic).contains(&(key.origin.clone(), key.login.clone())) {
+            return authorization::basic(credential);
+        }
+        let slot = lock(&self.slots).get(key).cloned()?;
+        // Whoever asks for this token right now saves us a refusal.
+        let state = timeout_at(caller.deadline(), slot.state.lock()).await.ok()?;
+        let token = state.as_ref()?.as_ref().ok()?;
+        (token.expires > Instant::now()).then(|| token.authorization.clone())
+    }
+
+    /// Notes that a server takes user name and password itself.
+    pub(super) fn takes_basic(&self, key: &Key) {
+        lock(&self.basic).insert((key.origin.clone(), key.login.clone()));
+    }
+
+    /// The token that `demand` asks for: the one that is kept, unless that is what was refused; else a new one.
+    /// Those who wait for the same flight share what it brings, its failure too.
+    pub(super) async fn grant(
+        &self,
+        caller: Caller<'_>,
+        name: &str,
+        key: &Key,
+        demand: Demand<'_>,
+        credential: &Credential,
+    ) -> Result<Granted, Failure> {
+        let slot = Arc::clone(lock(&self.slots).entry(key.clone()).or_default());
+        let flights = slot.flights.load(Relaxed);
+        let subject = Subject { stage: ErrorStage::Token, name };
+        let Ok(mut state) = timeout_at(caller.deadline(), slot.state.lock()).await else {
+            return Err(waited_too_long(demand.answer).into_failure(subject, 0));
+        };
+        let waited = slot.flights.load(Relaxed) != flights;
+        match state.as_ref() {
+            Some(Ok(token)) if token.serves(&demand) => {
+                return Ok(Granted { authorization: token.authorization.clone(), fresh: false });
+            }
+            Some(Err(failure)) if waited => return Err(failure.clone()),
+            _ => {}
+        }
+        let outcome = fetch(caller, subject, &demand, credential).await;
+        slot.flights.fetch_add(1, Relaxed);
+        *state = Some(outcome.clone());
+        outcome.map(|token| Granted { authorization: token.authorization, fresh: true })
+    }
+}
+
+impl Token {
+    fn serves(&self, demand: &Demand<'_>) -> bool {
+        self.request == *demand.request
+            && self.expires > Instant::now()
+            && demand.refused.is_none_or(|refused| *refused != self.authorization)
+    }
+}
+
+/// Asks the token server, after a check whether it may be asked.
+async fn fetch(
+    caller: Caller<'_>,
+    subject: Subject<'_>,
+    demand: &Demand<'_>,
+    credential: &Credential,
+) -> Result<Token, Failure> {
+    let with_credential = !matches!(credential, Credential::Anonymous);
+    let answer = demand.answer;
+    let realm = safety::realm(&answer.url, answer.reach, &demand.request.realm, with_credential)
+        .map_err(|why| Fault::refused(&answer.origin(), "a token server", &why).into_failure(subject, 0))?;
+    let guard = if realm.origin() == answer.url.origin() { Guard::Named } else { Guard::SentBy(answer.reach) };
+    let ask = ask(realm, guard, demand.request, credential, caller.wire.limits.token_bytes);
+    let asked = Asked { stage: ErrorStage::Token, registry: &caller.host.name, with_credential };
+    let confidence = Confidence::of(credential, None);
+    retried(caller, subject, || async {
+        let answer = exchange(caller, &ask).await?;
+        if !answer.status.is_success() {
+            return Err(answer_fault(&answer, asked, &confidence, caller.wire.clock.now()).into());
+        }
+        Ok(read(&answer, demand.request)?)
+    })
+    .await
+}
+
+/// GET with user name and password, or with nothing; POST for an identity token
+/// (<https://distribution.github.io/distribution/spec/auth/oauth/>).
+fn ask(mut realm: Url, guard: Guard, request: &TokenRequest, credential: &Credential, cap: usize) -> Ask {
+    let scopes = request.scope.as_deref().unwrap_or_default();
+    let mut form = None;
+    if let Credential::IdentityToken(token) = credential {
+        let mut fields = form_urlencoded::Serializer::new(String::new());
+        fields.append_pair("grant_type", "refresh_token").append_pair("client_id", "imagefacts");
+        fields.extend_pairs(request.service.iter().map(|service| ("service", service)));
+        fields.append_pair("scope", scopes).append_pair("refresh_token", token.expose_secret());
+        form = Some(fields.finish());
+    } else {
+        let mut query = realm.query_pairs_mut();
+        query.extend_pairs(request.service.iter().map(|service| ("service", service)));
+        query.extend_pairs(scopes.split_whitespace().map(|scope| ("scope", scope)));
+    }
+    let method = if form.is_some() { Method::POST } else { Method::GET };
+    let authorization = authorization::basic(credential);
+    Ask { method, url: realm, guard, accept: "application/json", authorization, form, cap }
+}
+
+#[derive(serde::Deserialize)]
+struct WireToken {
+    token: Option<String>,
+    access_token: Option<String>,
+    expires_in: Option<serde_json::Number>,
+}
+
+fn read(answer: &Answer, request: &TokenRequest) -> Result<Token, Fault> {
+    let invalid = |what: &str| {
+        const REMEDY: &str = "check that the registry names the right token server";
+        Fault::final_answer(ErrorClass::InvalidContent, &answer.origin(), what, REMEDY)
+    };
+    let wire: WireToken =
+        serde_json::from_slice(&answer.body).map_err(|_| invalid("gives something that is no token"))?;
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let token = filled(wire.token).or(filled(wire.access_token)).ok_or_else(|| invalid("gives an empty token"))?;
+    let authorization =
+        authorization::bearer(&token).ok_or_else(|| invalid("gives a token that cannot be sent in a header"))?;
+    let life = wire.expires_in.and_then(|life| life.as_f64()).filter(|life| *life > 0.0);
+    let life = life.map_or(DEFAULT_LIFE, |life| Duration::from_secs_f64(life.min(LONGEST_LIFE.as_secs_f64())));
+    // A tenth is left for the way, so that a token does not expire while it is used.
+    Ok(Token { request: request.clone(), authorization, expires: Instant::now() + life * 9 / 10 })
+}
+
+fn waited_too_long(answer: &Answer) -> Fault {
+    const WHAT: &str = "names a token server that did not answer another request for the same token in time";
+    const REMEDY: &str = "check that the token server is up and reachable from here";
+    Fault { sent: false, ..Fault::broken(ErrorClass::Timeout, &answer.origin(), WHAT, REMEDY) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(scope: Option<&str>) -> TokenRequest {
+        let service = Some("a service".to_owned());
+        TokenRequest { realm: "https://auth.io/token?x=1".into(), service, scope: scope.map(str::to_owned) }
+    }
+
+    #[test]
+    fn each_credential_asks_in_its_own_way() {
+        let realm = || Url::parse("https://auth.io/token?x=1").unwrap();
+        let request = request(Some("repository:a/b:pull repository:c:pull"));
+        let query =
+            "https://auth.io/token?x=1&service=a+service&scope=repository%3Aa%2Fb%3Apull&scope=repository%3Ac%3Apull";
+        let anonymous = ask(realm(), Guard::Named, &request, &Credential::Anonymous, 1);
+        assert_eq!((anonymous.method, anonymous.url.as_str()), (Method::GET, query));
+        assert!(anonymous.authorization.is_none() && anonymous.form.is_none());
+        let password = Credential::Password { username: "u".into(), password: "p".to_owned().into() };
+        let password = ask(realm(), Guard::Named, &request, &password, 1);
+        assert_eq!((password.method, password.url.as_str()), (Method::GET, query));
+        assert_eq!(password.authorization.unwrap(), "Basic dTpw");
+        let identity = ask(realm(), Guard::Named, &request, &Credential::IdentityToken("t&".to_owned().into()), 1);
+        assert_eq!((identity.method, identity.url), (Method::POST, realm()));
+        let form = identity.form.unwrap();
+        assert!(form.starts_with("grant_type=refresh_token&client_id=imagefacts&service=a+service&scope="), "{form}");
+        assert!(form.ends_with("&refresh_token=t%26") && identity.authorization.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_lives_as_long_as_it_says() {
+        for (body, life) in [
+            (r#"{"token":"t","expires_in":300}"#, 270),
+            (r#"{"access_token":"t"}"#, 54),
+            (r#"{"token":"t","access_token":"other","expires_in":-5}"#, 54),
+            (r#"{"token":"t","expires_in":1e300}"#, 77_760),
+            (r#"{"token":"","access_token":"t","expires_in":0.5,"issued_at":"9999"}"#, 0),
+        ] {
+            let token = read(&Answer::test(200, body), &request(None)).unwrap_or_else(|_| panic!("{body}"));
+            assert_eq!(token.authorization, "Bearer t");
+            assert_eq!((token.expires - Instant::now()).as_secs(), life, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for body in ["", "null", "[]", "{}", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":7}"#, "<html>"] {
+            let fault = read(&Answer::test(200, body), &request(None)).err().unwrap();
+            assert_eq!(fault.class, ErrorClass::InvalidContent, "{body}");
+        }
+    }
+}

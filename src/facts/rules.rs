@@ -55,7 +55,7 @@ fn dangling(facts: &ImageFacts) -> Vec<Violation> {
 }
 
 /// What identifies a finding, worst first.
-pub(super) fn identity(finding: &Finding) -> impl Ord {
+pub(super) fn identity(finding: &Finding) -> impl Ord + use<> {
     let subject = finding.subjects.first().cloned();
     (finding.severity, finding.code.as_str(), finding.image.clone(), subject)
 }

@@ -266,7 +266,8 @@ impl Inventory {
 }
 
 impl Placement {
-    fn admits(&self, node: &Node) -> bool {
+    /// Whether `node` may run what is placed so.
+    pub fn admits(&self, node: &Node) -> bool {
         match self {
             Self::On(name) => *name == node.name,
             Self::Selected(terms) => terms

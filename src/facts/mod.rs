@@ -1,3 +1,12 @@
 //! The facts: the document, and how it is put together from what was discovered and resolved. Pure.
 
+mod assemble;
 pub mod document;
+mod findings;
+#[cfg(test)]
+mod fixture;
+mod rules;
+pub mod schema;
+pub mod validate;
+
+pub use assemble::{Origin, RunContext, assemble};

@@ -150,4 +150,6 @@ pub struct Resolution {
     pub cache_hits: u64,
     /// what registries could not be asked for (a quota that is nearly spent)
     pub gaps: Vec<crate::cluster::inventory::Gap>,
+    /// pull secrets that pods name and that do not exist: namespace and name, sorted
+    pub missing_secrets: Vec<(String, String)>,
 }

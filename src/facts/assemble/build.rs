@@ -1,0 +1,73 @@
+//! What labels and annotations say of an image's build.
+
+use std::collections::BTreeMap;
+
+use super::manifests::time;
+use crate::facts::document::Build;
+use crate::image::ImageConfig;
+
+/// The keys of a fact, most trusted first: OCI (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>),
+/// the older label-schema (<http://label-schema.org/rc1/>), OpenShift and Red Hat.
+const SOURCE: &[&str] =
+    &["org.opencontainers.image.source", "org.label-schema.vcs-url", "io.openshift.build.source-location", "vcs-url"];
+const REVISION: &[&str] = &[
+    "org.opencontainers.image.revision",
+    "org.label-schema.vcs-ref",
+    "io.openshift.build.commit.id",
+    "vcs-ref",
+    "git-commit",
+];
+const VERSION: &[&str] = &["org.opencontainers.image.version", "org.label-schema.version", "version"];
+const CREATED: &[&str] = &["org.opencontainers.image.created", "org.label-schema.build-date", "build-date"];
+const BASE_NAME: &[&str] = &["org.opencontainers.image.base.name"];
+const BASE_DIGEST: &[&str] = &["org.opencontainers.image.base.digest"];
+
+/// Words in a build step that tell which program made it.
+const BUILDERS: &[(&str, &str)] = &[
+    ("buildkit.dockerfile", "buildkit"),
+    ("ko build", "ko"),
+    ("jib-maven-plugin", "jib"),
+    ("jib-gradle-plugin", "jib"),
+    ("jib-core", "jib"),
+    ("bazel build", "bazel"),
+    ("apko", "apko"),
+    ("kaniko", "kaniko"),
+    ("/bin/sh -c #(nop)", "docker"),
+];
+
+/// What is said of the build; `None` when nothing is.
+///
+/// An annotation goes before a label: labels are inherited from the base image, annotations are the image's own.
+pub(super) fn build(annotations: &BTreeMap<String, String>, config: Option<&ImageConfig>) -> Option<Build> {
+    let find = |keys: &[&str]| {
+        let labels = config.map(|config| &config.labels);
+        [Some(annotations), labels].into_iter().flatten().find_map(|texts| {
+            keys.iter().filter_map(|key| texts.get(*key)).find(|text| !text.trim().is_empty()).cloned()
+        })
+    };
+    let build = Build {
+        source: find(SOURCE),
+        revision: find(REVISION),
+        version: find(VERSION),
+        created: time(find(CREATED).as_deref()),
+        base_name: find(BASE_NAME),
+        base_digest: find(BASE_DIGEST),
+        builder: config.and_then(builder),
+    };
+    Some(build).filter(|build| *build != Build::default())
+}
+
+/// The program that made the image, by its labels, else by the last build step that tells.
+fn builder(config: &ImageConfig) -> Option<String> {
+    if let Some(version) = config.labels.get("io.buildah.version") {
+        return Some(format!("buildah {version}"));
+    }
+    if config.labels.keys().any(|key| key.starts_with("io.buildpacks.")) {
+        return Some("buildpacks".to_owned());
+    }
+    config.history.iter().rev().find_map(|step| {
+        let texts = [step.created_by.as_deref(), step.comment.as_deref()];
+        let tells = |word: &str| texts.iter().flatten().any(|text| text.contains(word));
+        BUILDERS.iter().find(|(word, _)| tells(word)).map(|(_, builder)| (*builder).to_owned())
+    })
+}

@@ -1,0 +1,78 @@
+//! Image names: those that are none, and those that name something else tomorrow.
+
+use std::collections::BTreeSet;
+
+use super::evidence::{Evidence, MutableTag, Name};
+use super::{Draft, View, listed, remedy, short};
+use crate::image::Reference;
+use crate::vocabulary::FindingCode;
+
+/// `invalid-image-name` or `mutable-tag`.
+pub(super) fn find(view: &View<'_>) -> Option<Draft> {
+    match view.reference {
+        None => Some(invalid(view)),
+        Some(reference) if reference.digest().is_none() && reference.tag() == Some("latest") => Some(mutable(view)),
+        Some(_) => None,
+    }
+}
+
+fn invalid(view: &View<'_>) -> Draft {
+    let why = Reference::parse(&view.name).err().map_or_else(String::new, |error| error.why.to_owned());
+    let suggestion = suggestion(&view.name);
+    let image = suggestion.clone().unwrap_or_else(|| "NAME:TAG".to_owned());
+    let waiting = || view.usage.waiting.iter();
+    Draft {
+        code: FindingCode::InvalidImageName,
+        message: format!("{:?} is no image name: {why}", short(&view.name, 80)),
+        remedy: remedy::set_image(view, &image),
+        subjects: view.subjects(),
+        examples: waiting().flat_map(|(_, waiting)| waiting.examples.iter().cloned()).collect(),
+        seen: None,
+        evidence: Evidence::Name(Name {
+            why,
+            suggestion,
+            message: waiting().next().map(|((_, text), _)| text.clone()),
+        }),
+    }
+}
+
+/// The name without what most often breaks it: a scheme, spaces around it, capital letters.
+fn suggestion(name: &str) -> Option<String> {
+    let name = name.trim();
+    let name = name.strip_prefix("https://").or_else(|| name.strip_prefix("http://")).unwrap_or(name);
+    [name.to_owned(), name.to_ascii_lowercase()].into_iter().find(|name| Reference::parse(name).is_ok())
+}
+
+fn mutable(view: &View<'_>) -> Draft {
+    let implied = view.usage.written_as.iter().all(|written| !written.ends_with(":latest"));
+    // Without a policy the API server's default for this tag counts (Kubernetes: "Image pull policy").
+    let policies: BTreeSet<String> = view
+        .usage
+        .used_by
+        .values()
+        .flat_map(|user| &user.containers)
+        .map(|container| container.pull_policy.clone().unwrap_or_else(|| "Always".to_owned()))
+        .collect();
+    let policies: Vec<String> = policies.into_iter().collect();
+    let meaning = match policies.as_slice() {
+        [only] if only == "Always" => "each start of a pod may bring another image",
+        [only] if only == "Never" => "each node runs what was once put there",
+        _ => "each node keeps what it pulled first, so that nodes may differ",
+    };
+    let tag = if implied { "no tag is written, which means latest" } else { "the tag is latest" };
+    let pin = view.answer.and_then(|answer| answer.named.as_ref()).map(|named| named.digest.clone());
+    let image = match (view.reference, pin) {
+        (Some(reference), Some(digest)) => format!("{}@{digest}", reference.repository()),
+        (Some(reference), None) => format!("{}:VERSION", reference.repository()),
+        (None, _) => view.name.clone(),
+    };
+    Draft {
+        code: FindingCode::MutableTag,
+        message: format!("{tag}; with pull policy {} {meaning}", listed(&policies, 3)),
+        remedy: remedy::set_image(view, &image),
+        subjects: view.subjects(),
+        examples: view.running_examples(),
+        seen: None,
+        evidence: Evidence::MutableTag(MutableTag { implied, pull_policies: policies }),
+    }
+}

@@ -1,0 +1,130 @@
+//! What the registry answered us, beside what the kubelet says.
+
+use super::evidence::{Registry, Tried};
+use super::{View, listed, short};
+use crate::resolve::{Access, Answer};
+use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
+
+/// The registry's word on an image that the kubelet fails to pull.
+pub(super) struct Word {
+    /// as evidence
+    pub(super) evidence: Registry,
+    /// whether it fits the kubelet's words; `None` when that cannot be said
+    pub(super) agrees: Option<bool>,
+    /// to be put behind the kubelet's words
+    pub(super) text: String,
+}
+
+/// How many characters of a failure's message go into a finding's.
+const MESSAGE_CHARS: usize = 110;
+
+/// What the registry answered us about the image; `None` when it was not asked.
+pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
+    let answer = view.answer?;
+    let failure = answer.failures.first();
+    let (agrees, text) = match code {
+        FindingCode::PullUnauthorized => on_refusal(answer),
+        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer),
+        _ => on_failure(answer, code),
+    };
+    let access = answer.access.iter().map(tried).collect();
+    let offers = answer.named.is_some().then(|| offers(answer));
+    let evidence = Registry {
+        status: answer.status,
+        class: failure.map(|failure| failure.class),
+        http_status: failure.and_then(|failure| failure.http_status),
+        message: failure.map(|failure| failure.message.clone()),
+        access,
+        offers,
+    };
+    Some(Word { evidence, agrees, text })
+}
+
+/// The platforms of the manifests that were chosen for the nodes.
+pub(super) fn offers(answer: &Answer) -> Vec<crate::image::Platform> {
+    let mut offers: Vec<_> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
+    offers.sort();
+    offers.dedup();
+    offers
+}
+
+/// The kubelet was refused: only the credentials that it would use itself tell something.
+fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
+    let ours = |outcome| answer.access.iter().filter(move |access| access.kubelet && access.outcome == outcome);
+    let names = |outcome| listed(&ours(outcome).map(credential).collect::<Vec<_>>(), 2);
+    if ours(AccessOutcome::Accepted).next().is_some() {
+        let text = format!("{} the registry accepts us now", names(AccessOutcome::Accepted));
+        return (Some(false), text);
+    }
+    if let Some(refused) = ours(AccessOutcome::Refused).next() {
+        let class = refused.class.unwrap_or(ErrorClass::Unauthorized);
+        let why = answer.failures.iter().find(|failure| failure.class == class);
+        let why = why.map_or_else(|| class.to_string(), |failure| short(&failure.message, MESSAGE_CHARS));
+        return (Some(true), format!("{} the registry refuses us too: {why}", names(AccessOutcome::Refused)));
+    }
+    if let Some(own) = answer.access.iter().find(|access| access.outcome == AccessOutcome::Accepted) {
+        let text = format!("{} the registry accepts us, which the kubelet does not have", credential(own));
+        return (None, text);
+    }
+    on_failure(answer, FindingCode::PullUnauthorized)
+}
+
+fn on_platform(answer: &Answer) -> (Option<bool>, String) {
+    let missing: Vec<String> = answer.missing.iter().map(|platform| platform.platform.to_string()).collect();
+    if missing.is_empty() {
+        return (Some(false), "the registry offers the nodes' platforms now".to_owned());
+    }
+    (Some(true), format!("the registry offers nothing for {} either", listed(&missing, 3)))
+}
+
+fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
+    let Some(failure) = answer.failures.first().filter(|_| answer.named.is_none()) else {
+        // What a registry cannot know (a full disk, a signature, a policy) is no contradiction.
+        let comparable = !same(code).is_empty();
+        let text = if comparable { "the registry answers us" } else { "the registry has the image" };
+        return (comparable.then_some(false), text.to_owned());
+    };
+    let message = short(&failure.message, MESSAGE_CHARS);
+    if same(code).contains(&failure.class) {
+        (Some(true), format!("the registry answers us the same: {message}"))
+    } else {
+        (None, format!("we could not resolve it either ({}): {message}", failure.class))
+    }
+}
+
+/// The error classes that are the same cause as a finding's.
+fn same(code: FindingCode) -> &'static [ErrorClass] {
+    match code {
+        FindingCode::PullUnauthorized => &[ErrorClass::Unauthorized, ErrorClass::Forbidden],
+        FindingCode::PullNotFound => &[ErrorClass::NotFound],
+        FindingCode::PullRateLimited => &[ErrorClass::RateLimited],
+        FindingCode::PullTls => &[ErrorClass::Tls],
+        FindingCode::PullNetwork => &[ErrorClass::Timeout, ErrorClass::Dns, ErrorClass::Connect],
+        FindingCode::PullServer => &[ErrorClass::Server],
+        _ => &[],
+    }
+}
+
+/// `with pull secret shop/ghcr-pull`, `without a credential`
+fn credential(access: &Access) -> String {
+    let name = access.name.as_deref().unwrap_or_default();
+    match access.source {
+        AccessSource::Anonymous => "without a credential".to_owned(),
+        AccessSource::PullSecret => {
+            let namespaces: Vec<String> = access.namespaces.iter().map(|ns| format!("{ns}/{name}")).collect();
+            format!("with pull secret {}", listed(&namespaces, 2))
+        }
+        source if name.is_empty() => format!("with our own login ({source})"),
+        source => format!("with our own login ({source} {name})"),
+    }
+}
+
+fn tried(access: &Access) -> Tried {
+    Tried {
+        source: access.source,
+        name: access.name.clone(),
+        kubelet: access.kubelet,
+        outcome: access.outcome,
+        class: access.class,
+    }
+}

@@ -1,0 +1,212 @@
+//! What runs, against what the reference names and what other nodes run.
+
+use std::collections::BTreeSet;
+
+use super::evidence::{Disagreement, Drift, Evidence, Gone, Runs};
+use super::{Draft, View, listed, named, owned, remedy};
+use crate::cluster::inventory::Running;
+use crate::image::{Digest, Document, Platform};
+use crate::resolve::{Answer, Resolution};
+use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, FindingCode};
+
+/// `tag-drift`, `node-disagreement` and `gone-from-registry`.
+pub(super) fn find(view: &View<'_>) -> Vec<Draft> {
+    [drift(view), disagreement(view), gone(view)].into_iter().flatten().collect()
+}
+
+/// The tag names another digest than pods run. What is written by digest cannot drift.
+fn drift(view: &View<'_>) -> Option<Draft> {
+    let (reference, answer) = (view.reference.filter(|reference| reference.digest().is_none())?, view.answer?);
+    let named_now = answer.named.as_ref()?;
+    let drifted: Vec<(&Digest, &Running)> = view
+        .usage
+        .running
+        .iter()
+        .filter(|(digest, _)| answer.running.get(*digest).and_then(|known| known.matches_resolved) == Some(false))
+        .collect();
+    if drifted.is_empty() {
+        return None;
+    }
+    let pods = drifted.iter().fold(0, |sum, (_, running)| sum + running.pods);
+    let tag = reference.tag().unwrap_or_default();
+    let pods = if pods == 1 { "1 pod runs".to_owned() } else { format!("{pods} pods run") };
+    Some(Draft {
+        code: FindingCode::TagDrift,
+        message: format!(
+            "{pods} {}, but the tag {tag} names {} now: the next pull brings another image",
+            listed(&drifted.iter().map(|(digest, _)| brief(digest)).collect::<Vec<_>>(), 2),
+            brief(&named_now.digest),
+        ),
+        remedy: remedy::set_image(view, &format!("{}@{}", reference.repository(), named_now.digest)),
+        subjects: view.subjects(),
+        examples: drifted.iter().flat_map(|(_, running)| running.examples.iter().cloned()).collect(),
+        seen: None,
+        evidence: Evidence::Drift(Drift {
+            resolved: named_now.digest.clone(),
+            running: drifted.iter().map(|(digest, running)| runs(view, digest, running)).collect(),
+        }),
+    })
+}
+
+/// Pods run several images of one reference.
+fn disagreement(view: &View<'_>) -> Option<Draft> {
+    let groups = groups(view);
+    let differ = groups.iter().enumerate().any(|(at, group)| {
+        groups.iter().skip(at + 1).any(|other| group.iter().any(|a| other.iter().any(|b| comparable(view, a, b))))
+    });
+    if !differ {
+        return None;
+    }
+    let running: Vec<Runs> = view.usage.running.iter().map(|(digest, pods)| runs(view, digest, pods)).collect();
+    let where_each: Vec<String> =
+        running.iter().map(|runs| format!("{} on {}", brief(&runs.digest), listed(&runs.nodes, 1))).collect();
+    let pin = view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest);
+    let pin = pin.or_else(|| view.usage.running.iter().max_by_key(|(_, running)| running.pods).map(|(d, _)| d))?;
+    Some(Draft {
+        code: FindingCode::NodeDisagreement,
+        message: format!("pods of one reference run different images: {}", listed(&where_each, 2)),
+        remedy: remedy::set_image(view, &format!("{}@{pin}", view.reference?.repository())),
+        subjects: view.subjects(),
+        examples: view.running_examples(),
+        seen: None,
+        evidence: Evidence::Disagreement(Disagreement { running }),
+    })
+}
+
+/// The running digests, those of one image together: an index, its manifests, and their configs are one image.
+fn groups<'a>(view: &View<'a>) -> Vec<Vec<&'a Digest>> {
+    let mut groups: Vec<(BTreeSet<&Digest>, Vec<&'a Digest>)> = Vec::new();
+    for digest in view.usage.running.keys() {
+        let kin = kin(view, digest);
+        let (same, other): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(known, _)| !known.is_disjoint(&kin));
+        let mut group = (kin, vec![digest]);
+        for (kin, digests) in same {
+            group.0.extend(kin);
+            group.1.extend(digests);
+        }
+        groups = other;
+        groups.push(group);
+    }
+    groups.into_iter().map(|(_, digests)| digests).collect()
+}
+
+/// Every digest that is known to name the same image: the whole family of what the reference names, or of an index.
+fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
+    let mut kin = BTreeSet::from([digest]);
+    let matches = view.answer.and_then(|answer| answer.running.get(digest)?.matches_resolved) == Some(true);
+    if matches {
+        kin.extend(view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest));
+    }
+    let Some(resolution) = view.resolution else { return kin };
+    for (family, _) in resolution.documents.iter().filter(|(_, looked)| matches!(looked.document, Document::Index(_))) {
+        let members = members(resolution, family);
+        if members.contains(digest) {
+            kin.extend(members);
+        }
+    }
+    kin.extend(config_of(resolution, digest));
+    kin
+}
+
+/// An index, the manifests that it names, and the configs of those that were read.
+fn members<'a>(resolution: &'a Resolution, index: &'a Digest) -> BTreeSet<&'a Digest> {
+    let mut members = BTreeSet::from([index]);
+    if let Some(Document::Index(entries)) = resolution.documents.get(index).map(|looked| &looked.document) {
+        for entry in &entries.entries {
+            members.insert(&entry.descriptor.digest);
+            members.extend(config_of(resolution, &entry.descriptor.digest));
+        }
+    }
+    members
+}
+
+fn config_of<'a>(resolution: &'a Resolution, manifest: &Digest) -> Option<&'a Digest> {
+    let (config, _) = resolution.documents.get(manifest)?.config.as_ref()?;
+    config.as_ref().map(|config| &config.digest)
+}
+
+/// Whether two digests would be equal if the nodes ran the same image.
+///
+/// Indexes always would. Manifests and configs differ by platform, and runtimes report one or the other: of those
+/// only two on nodes of the same platform and runtime are told apart.
+fn comparable(view: &View<'_>, a: &Digest, b: &Digest) -> bool {
+    let (kind_a, kind_b) = (kind(view.answer, a), kind(view.answer, b));
+    if (kind_a, kind_b) == (DigestKind::Index, DigestKind::Index) {
+        return true;
+    }
+    let (hosts_a, hosts_b) = (hosts(view, a), hosts(view, b));
+    !hosts_a.is_disjoint(&hosts_b)
+}
+
+/// The platforms and runtimes of the nodes that run a digest.
+fn hosts<'a>(view: &View<'a>, digest: &Digest) -> BTreeSet<(&'a Platform, &'a str)> {
+    let Some(running) = view.usage.running.get(digest) else { return BTreeSet::new() };
+    let nodes = view.inventory.nodes.iter().flatten().filter(|node| running.nodes.contains(&node.name));
+    nodes.map(|node| (&node.platform.platform, node.runtime.split("://").next().unwrap_or_default())).collect()
+}
+
+/// What runs can no longer be pulled: the registry lost the digest, or the reference.
+fn gone(view: &View<'_>) -> Option<Draft> {
+    let answer = view.answer.filter(|_| !view.usage.running.is_empty())?;
+    let digests: Vec<Digest> = view
+        .usage
+        .running
+        .keys()
+        .filter(|digest| answer.running.get(*digest).is_some_and(|known| known.gone))
+        .cloned()
+        .collect();
+    let reference_gone = answer.named.is_none()
+        && answer.failures.iter().any(|f| f.class == ErrorClass::NotFound && f.stage == ErrorStage::Manifest);
+    if digests.is_empty() && !reference_gone {
+        return None;
+    }
+    let subjects = view.subjects();
+    let what = match digests.as_slice() {
+        [] => "the reference".to_owned(),
+        digests => listed(&digests.iter().map(brief).collect::<Vec<_>>(), 2),
+    };
+    let nodes = owned(view.usage.running.values().flat_map(|running| &running.nodes));
+    Some(Draft {
+        code: FindingCode::GoneFromRegistry,
+        message: format!(
+            "{} runs what the registry no longer has ({what}): a pod that starts on another node will not find it",
+            named(&subjects)
+        ),
+        remedy: push_back(view, &nodes),
+        subjects,
+        examples: view.running_examples(),
+        seen: None,
+        evidence: Evidence::Gone(Gone { reference_gone, digests, nodes }),
+    })
+}
+
+/// The node that still has the image can give it back.
+fn push_back(view: &View<'_>, nodes: &[String]) -> Option<String> {
+    let (node, reference) = (nodes.first()?, view.reference?);
+    let runtime = view.inventory.nodes.iter().flatten().find(|n| *n.name == **node).map(|n| n.runtime.as_str());
+    let push = match runtime {
+        Some(runtime) if runtime.starts_with("docker") => "docker push",
+        Some(runtime) if runtime.starts_with("cri-o") => "podman push",
+        _ => "ctr -n k8s.io images push",
+    };
+    Some(format!("on {node}, which still has it: {push} {reference}"))
+}
+
+fn runs(view: &View<'_>, digest: &Digest, running: &Running) -> Runs {
+    Runs {
+        digest: digest.clone(),
+        digest_kind: kind(view.answer, digest),
+        pods: running.pods,
+        nodes: owned(&running.nodes),
+    }
+}
+
+fn kind(answer: Option<&Answer>, digest: &Digest) -> DigestKind {
+    answer.and_then(|answer| answer.running.get(digest)).map_or(DigestKind::Unknown, |known| known.kind)
+}
+
+/// `sha256:0123456789ab…`, as much as a person compares.
+fn brief(digest: &Digest) -> String {
+    let hex: String = digest.hex().chars().take(12).collect();
+    format!("{}:{hex}", digest.algorithm())
+}

@@ -1,0 +1,107 @@
+//! What weighs: slow pulls, large images, and manifests of a time gone by.
+
+use super::evidence::{Evidence, Large, Legacy, SlowPull};
+use super::{Draft, View, short};
+use crate::image::Document;
+use crate::resolve::{Looked, Variant};
+use crate::vocabulary::FindingCode;
+
+/// A pull that takes longer is slow.
+const SLOW_SECONDS: f64 = 60.0;
+/// An image of more bytes, compressed, is large.
+const LARGE_BYTES: u64 = 2 << 30;
+
+/// `slow-pull`, `legacy-manifest` and `large-image`.
+pub(super) fn find(view: &View<'_>) -> Vec<Draft> {
+    [slow(view), legacy(view), large(view)].into_iter().flatten().collect()
+}
+
+fn slow(view: &View<'_>) -> Option<Draft> {
+    let pulls = view.usage.pulls.as_ref()?;
+    let (seconds, example) = pulls.slowest.as_ref().filter(|(seconds, _)| *seconds > SLOW_SECONDS)?;
+    let reference = view.reference?;
+    let (registry, node) = (reference.registry(), example.node.as_deref());
+    let on = node.map(|node| format!(" on {node}")).unwrap_or_default();
+    Some(Draft {
+        code: FindingCode::SlowPull,
+        message: format!("a pull{on} took {seconds:.0} s: a pod that starts there waits as long"),
+        remedy: Some(format!(
+            "{}, name a mirror of {registry} near by in /etc/containerd/certs.d/{registry}/hosts.toml",
+            node.map_or_else(|| "on each node".to_owned(), |node| format!("on {node}"))
+        )),
+        subjects: view.subjects(),
+        examples: [example.clone()].into(),
+        seen: Some((pulls.from, pulls.to)),
+        evidence: Evidence::SlowPull(SlowPull {
+            seconds: *seconds,
+            compressed_bytes: largest(view).map(|(_, _, bytes)| bytes),
+        }),
+    })
+}
+
+fn legacy(view: &View<'_>) -> Option<Draft> {
+    let digest = &view.answer?.named.as_ref()?.digest;
+    let looked = view.resolution?.documents.get(digest)?;
+    let (Document::Legacy(_), Some(reference)) = (&looked.document, view.reference) else { return None };
+    Some(Draft {
+        code: FindingCode::LegacyManifest,
+        message: "the manifest is Docker schema 1, which containerd 2 no longer pulls".to_owned(),
+        remedy: Some(format!("skopeo copy --format v2s2 docker://{reference} docker://{reference}")),
+        subjects: view.subjects(),
+        examples: view.running_examples(),
+        seen: None,
+        evidence: Evidence::Legacy(Legacy { digest: digest.clone(), media_type: looked.media_type.clone() }),
+    })
+}
+
+fn large(view: &View<'_>) -> Option<Draft> {
+    let (variant, looked, bytes) = largest(view).filter(|(_, _, bytes)| *bytes > LARGE_BYTES)?;
+    let Document::Image(manifest) = &looked.document else { return None };
+    let (at, layer) = manifest.layers.iter().enumerate().max_by_key(|(_, layer)| layer.size)?;
+    let steps = looked.config.iter().flat_map(|(_, config)| &config.history).filter(|step| !step.empty_layer);
+    let steps: Vec<_> = steps.collect();
+    let step = steps.get(at).filter(|_| steps.len() == manifest.layers.len());
+    let made_by = step.and_then(|step| step.created_by.clone());
+    let remedy = match &made_by {
+        Some(step) => {
+            format!("take out of the image what its largest layer ({}) adds: {}", gib(layer.size), short(step, 100))
+        }
+        None => format!("take out of the image what its largest layer ({}) adds: {}", gib(layer.size), layer.digest),
+    };
+    Some(Draft {
+        code: FindingCode::LargeImage,
+        message: format!(
+            "{} compressed for {}: each node that runs it must load as much",
+            gib(bytes),
+            variant.platform
+        ),
+        remedy: Some(remedy),
+        subjects: view.subjects(),
+        examples: view.running_examples(),
+        seen: None,
+        evidence: Evidence::Large(Large {
+            platform: variant.platform.clone(),
+            compressed_bytes: bytes,
+            largest_layer_bytes: layer.size,
+            largest_layer_by: made_by,
+        }),
+    })
+}
+
+/// The variant with the most bytes; of equals the first by platform.
+fn largest<'a>(view: &View<'a>) -> Option<(&'a Variant, &'a Looked, u64)> {
+    let resolution = view.resolution?;
+    let sized = view.answer?.variants.iter().filter_map(|variant| {
+        let looked = resolution.documents.get(&variant.digest)?;
+        match &looked.document {
+            Document::Image(manifest) => Some((variant, looked.as_ref(), manifest.compressed_bytes())),
+            _ => None,
+        }
+    });
+    sized.max_by(|a, b| (a.2, b.0).cmp(&(b.2, a.0)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size that a person reads needs one digit after the point")]
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+}

@@ -1,0 +1,70 @@
+//! What a schema cannot say of a document: order, references within it, sums.
+
+use std::collections::BTreeSet;
+
+use super::assemble::summarize;
+use super::document::{Finding, ImageFacts};
+use super::validate::Violation;
+
+/// Where the document breaks its own rules.
+pub(super) fn violations(facts: &ImageFacts) -> Vec<Violation> {
+    let mut found = Vec::new();
+    sorted("/nodes", facts.nodes.as_deref().unwrap_or_default(), |node| &node.name, &mut found);
+    sorted("/images", &facts.images, |image| &image.reference, &mut found);
+    sorted("/manifests", &facts.manifests, |manifest| &manifest.digest, &mut found);
+    sorted("/findings", &facts.findings, identity, &mut found);
+    sorted("/gaps", &facts.gaps, |gap| gap, &mut found);
+    sorted("/run/registries", &facts.run.registries, |registry| &registry.host, &mut found);
+    for (at, image) in facts.images.iter().enumerate() {
+        let variants = image.variants.as_deref().unwrap_or_default();
+        let path = format!("/images/{at}/variants");
+        sorted(&path, variants, |variant| (&variant.platform, &variant.digest), &mut found);
+        let running = image.running.as_deref().unwrap_or_default();
+        sorted(&format!("/images/{at}/running"), running, |running| &running.digest, &mut found);
+    }
+    found.extend(dangling(facts));
+    if summarize(&facts.images, &facts.manifests, &facts.findings) != facts.summary {
+        found.push(Violation {
+            path: "/summary".to_owned(),
+            message: "it does not count what the document holds".to_owned(),
+        });
+    }
+    found
+}
+
+/// Variants and findings that point at nothing.
+fn dangling(facts: &ImageFacts) -> Vec<Violation> {
+    let manifests: BTreeSet<_> = facts.manifests.iter().map(|manifest| &manifest.digest).collect();
+    let images: BTreeSet<_> = facts.images.iter().map(|image| image.reference.as_str()).collect();
+    let mut found = Vec::new();
+    for (i, image) in facts.images.iter().enumerate() {
+        for (v, variant) in image.variants.iter().flatten().enumerate() {
+            if !manifests.contains(&variant.digest) {
+                let message = format!("{} is not among the manifests", variant.digest);
+                found.push(Violation { path: format!("/images/{i}/variants/{v}/digest"), message });
+            }
+        }
+    }
+    for (at, finding) in facts.findings.iter().enumerate() {
+        if finding.image.as_deref().is_some_and(|image| !images.contains(image)) {
+            let message = "it is not among the images".to_owned();
+            found.push(Violation { path: format!("/findings/{at}/image"), message });
+        }
+    }
+    found
+}
+
+/// What identifies a finding, worst first.
+pub(super) fn identity(finding: &Finding) -> impl Ord + use<> {
+    let subject = finding.subjects.first().cloned();
+    (finding.severity, finding.code.as_str(), finding.image.clone(), subject)
+}
+
+/// Each element must come after the one before it: none twice.
+fn sorted<'a, T, K: Ord>(path: &str, elements: &'a [T], key: impl Fn(&'a T) -> K, found: &mut Vec<Violation>) {
+    let disorder = elements.windows(2).position(|pair| matches!(pair, [a, b] if key(a) >= key(b)));
+    if let Some(at) = disorder {
+        let message = "it is not sorted, or holds one thing twice".to_owned();
+        found.push(Violation { path: format!("{path}/{}", at + 1), message });
+    }
+}

@@ -15,6 +15,8 @@ pub mod bundle;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod collect;
+pub mod commands;
 pub mod credentials;
 pub mod event;
 pub mod exit;

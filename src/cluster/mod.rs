@@ -4,4 +4,5 @@ pub mod files;
 pub mod inventory;
 pub mod live;
 pub mod objects;
+pub mod pull_secrets;
 pub mod uses;

@@ -1,8 +1,8 @@
 //! Images without a cluster: the same pipeline, from references that somebody typed.
 
+use super::CollectError;
 use super::registries::Registries;
 use super::wants::wants;
-use super::CollectError;
 use crate::clock::Clock;
 use crate::cluster::inventory::{ImageName, ImageUse, Inventory};
 use crate::event::Events;
@@ -26,8 +26,7 @@ pub async fn inspect(
 ) -> Result<ImageFacts, CollectError> {
     let events = Events::none();
     let stopwatch = clock.start();
-    let registries =
-        Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop)?;
+    let registries = Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop)?;
     let mut inventory = Inventory::default();
     for text in references {
         let name = Reference::parse(text).map_or_else(|_| ImageName::Invalid(text.clone()), ImageName::Valid);

@@ -58,10 +58,8 @@ impl Collection {
     pub async fn run(self, events: &Events, stop: &Stop) -> Result<Outcome, CollectError> {
         let Self { source, settings, environment, destination, clock } = self;
         let mut execution = Execution::start(clock);
-        events.emit(Event::Started {
-            namespaces: settings.namespaces.clone(),
-            include_images: settings.include_images,
-        });
+        events
+            .emit(Event::Started { namespaces: settings.namespaces.clone(), include_images: settings.include_images });
         // Set up before anything is asked, so that a wrong setting costs no time.
         let registries = match settings.include_images {
             true => Some(Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop)?),
@@ -105,7 +103,7 @@ impl Collection {
         let collection = execution.finish(&facts, &settings, stop.reason());
         let written = destination.write(&Contents {
             facts: &facts,
-            schema: &facts::schema::text(),
+            schema: crate::render::json(&facts::schema::facts_schema()).unwrap().as_bytes(),
             summary: &facts::summary_text(&facts),
             redactions: &redactions.to_json(),
             analysis: &facts::analysis_json(&facts),

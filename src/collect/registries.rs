@@ -33,8 +33,7 @@ impl Registries {
         stop: &Stop,
     ) -> Result<Self, CollectError> {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?;
-        let client =
-            RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
+        let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
         Ok(Self { client, local, limits: limits.clone(), clock })
     }
 

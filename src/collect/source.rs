@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{CollectError, gap_event};
+use crate::cluster::files;
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::cluster::live::{self, Cluster, Connection};
 use crate::cluster::pull_secrets::LivePullSecrets;
 use crate::cluster::uses::{Scope, Selector};
-use crate::cluster::files;
 use crate::credentials::PullSecretReader;
 use crate::event::Events;
 use crate::facts::Origin;

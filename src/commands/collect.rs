@@ -18,7 +18,13 @@ pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> 
     let source = match settings.source.clone() {
         SourceSettings::Files(paths) => Source::Files(paths),
         SourceSettings::Cluster { kubeconfig, context, impersonate, impersonate_groups } => {
-            Source::Cluster(Connection { kubeconfig, context, impersonate, impersonate_groups, ..Connection::default() })
+            Source::Cluster(Connection {
+                kubeconfig,
+                context,
+                impersonate,
+                impersonate_groups,
+                ..Connection::default()
+            })
         }
     };
     collect(source, settings, told).await

@@ -6,10 +6,10 @@ use crate::cli::{InspectArgs, ReportFormat};
 use crate::collect;
 use crate::exit::Exit;
 use crate::facts::document::{Image, ImageFacts, Manifest};
+use crate::render;
 use crate::settings::{self, InspectSettings};
 use crate::stop::Stop;
 use crate::vocabulary::ImageStatus;
-use crate::render;
 
 use super::{Told, print, signals};
 

@@ -18,7 +18,7 @@ pub use helper::{Helper, HelperError};
 pub use keychain::{Candidates, Keychain};
 pub use local::{CredentialsError, LocalSources};
 pub use matching::{Keyring, LocalKey};
-pub use pull_secrets::{PullSecret, PullSecretError, PullSecretReader};
+pub use pull_secrets::{PullSecretError, PullSecretReader};
 
 /// What proves to a registry who asks. Shows nothing of itself.
 #[derive(Clone)]

@@ -1,22 +1,26 @@
 //! The pull secrets that pods name: each read once in a run, one by one, never listed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
-use secrecy::SecretString;
 
 use super::{DockerConfig, DockerEntry, InvalidDockerConfig};
 use crate::cluster::inventory::{Gap, PullContext};
+use crate::cluster::objects::PullSecret;
 use crate::image::Failure;
 use crate::once_map::OnceMap;
 use crate::vocabulary::{ErrorClass, ErrorStage, GapScope};
 
 /// Reads pull secrets, from a live cluster or from files.
 pub trait PullSecretReader: Send + Sync {
-    /// The secret `name` of `namespace`.
-    fn secret<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<PullSecret, PullSecretError>>;
+    /// The secret `name` of `namespace`; `None` when the kubelet would not take it for a pull secret.
+    fn secret<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PullSecret>, PullSecretError>>;
 
     /// The names of `imagePullSecrets` of the ServiceAccount `account` of `namespace`, in order.
     fn service_account_secrets<'a>(
@@ -24,17 +28,6 @@ pub trait PullSecretReader: Send + Sync {
         namespace: &'a str,
         account: &'a str,
     ) -> BoxFuture<'a, Result<Vec<String>, PullSecretError>>;
-}
-
-/// A secret, as far as the kubelet takes it for a pull secret.
-#[derive(Debug, Clone)]
-pub enum PullSecret {
-    /// `kubernetes.io/dockerconfigjson`: its `.dockerconfigjson`
-    DockerConfigJson(SecretString),
-    /// `kubernetes.io/dockercfg`: its `.dockercfg`
-    DockerCfg(SecretString),
-    /// of another type, or without the key that its type has: the kubelet ignores it
-    Other,
 }
 
 /// Why a secret could not be read.
@@ -46,33 +39,20 @@ pub enum PullSecretError {
     /// we may not read it
     #[error("it may not be read")]
     Forbidden,
+    /// the files that stand in for a cluster do not hold it, which says nothing about the cluster
+    #[error("it is not in the files")]
+    NotInFiles,
     /// anything else
     #[error("{0}")]
     Other(String),
 }
 
-impl PullSecret {
-    /// A secret of type `kind` with `data`; text that is no UTF-8 cannot be a configuration, and reads as one that is
-    /// not valid.
-    pub fn new(kind: &str, mut data: BTreeMap<String, Vec<u8>>) -> Self {
-        let mut text = |key| {
-            let bytes = data.remove(key).filter(|bytes| !bytes.is_empty())?;
-            Some(SecretString::from(String::from_utf8_lossy(&bytes).into_owned()))
-        };
-        match kind {
-            "kubernetes.io/dockerconfigjson" => text(".dockerconfigjson").map(Self::DockerConfigJson),
-            "kubernetes.io/dockercfg" => text(".dockercfg").map(Self::DockerCfg),
-            _ => None,
-        }
-        .unwrap_or(Self::Other)
-    }
-
-    fn parse(&self) -> Result<DockerConfig, InvalidDockerConfig> {
-        match self {
-            Self::DockerConfigJson(text) => DockerConfig::parse(text),
-            Self::DockerCfg(text) => DockerConfig::parse_legacy(text),
-            Self::Other => Ok(DockerConfig::default()),
-        }
+/// What a secret holds; one that the kubelet ignores holds nothing.
+fn parse(secret: Option<&PullSecret>) -> Result<DockerConfig, InvalidDockerConfig> {
+    match secret {
+        Some(PullSecret::DockerConfigJson(text)) => DockerConfig::parse(text),
+        Some(PullSecret::DockerCfg(text)) => DockerConfig::parse_legacy(text),
+        None => Ok(DockerConfig::default()),
     }
 }
 
@@ -101,6 +81,8 @@ struct Notes {
     missing: BTreeSet<(String, String)>,
     /// namespace, resource
     forbidden: BTreeSet<(String, &'static str)>,
+    /// namespaces whose secrets are not in the files
+    absent: BTreeSet<String>,
 }
 
 impl PullSecrets {
@@ -125,8 +107,9 @@ impl PullSecrets {
     async fn read_account(&self, namespace: &str, account: &str) -> AccountSecrets {
         match self.reader.service_account_secrets(namespace, account).await {
             Ok(names) => Some(names),
-            // Without its ServiceAccount no pod of the template is admitted, so that there is nothing to pull with.
-            Err(PullSecretError::Missing) => Some(Vec::new()),
+            // Without its ServiceAccount no pod of the template is admitted, so that there is nothing to pull with. In
+            // files accounts are left out more often than not, and most name no secrets.
+            Err(PullSecretError::Missing | PullSecretError::NotInFiles) => Some(Vec::new()),
             Err(PullSecretError::Forbidden) => {
                 self.notes().forbidden.insert((namespace.to_owned(), "serviceaccounts"));
                 None
@@ -150,7 +133,7 @@ impl PullSecrets {
             let message = format!("pull secret {namespace}/{name}: {what}");
             Failure::unsent(ErrorStage::Credentials, class, message)
         };
-        match self.reader.secret(namespace, name).await.map(|secret| secret.parse()) {
+        match self.reader.secret(namespace, name).await.map(|secret| parse(secret.as_ref())) {
             Ok(Ok(config)) => ReadSecret {
                 failures: config.skipped.into_iter().map(|why| failure(ErrorClass::InvalidContent, why)).collect(),
                 entries: config.entries,
@@ -168,6 +151,10 @@ impl PullSecrets {
                 self.notes().forbidden.insert((namespace.to_owned(), "secrets"));
                 ReadSecret { is_closed: true, ..ReadSecret::default() }
             }
+            Err(PullSecretError::NotInFiles) => {
+                self.notes().absent.insert(namespace.to_owned());
+                ReadSecret { is_closed: true, ..ReadSecret::default() }
+            }
             Err(PullSecretError::Other(why)) => {
                 let what = format!("it could not be read: {why}");
                 ReadSecret { failures: vec![failure(ErrorClass::Server, what)], is_closed: true, entries: Vec::new() }
@@ -180,9 +167,11 @@ impl PullSecrets {
         self.notes().missing.iter().cloned().collect()
     }
 
-    /// What may not be read, once for each namespace.
+    /// What could not be read, once for each namespace.
     pub(super) fn gaps(&self) -> Vec<Gap> {
-        self.notes().forbidden.iter().map(|(namespace, resource)| forbidden(namespace, resource)).collect()
+        let notes = self.notes();
+        let forbidden = notes.forbidden.iter().map(|(namespace, resource)| forbidden(namespace, resource));
+        forbidden.chain(notes.absent.iter().map(|namespace| absent(namespace))).collect()
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
@@ -192,18 +181,31 @@ impl PullSecrets {
 }
 
 fn forbidden(namespace: &str, resource: &str) -> Gap {
+    let message = format!(
+        "{resource} in namespace {namespace} may not be read, so its pull secrets were not used; to allow it: \
+         kubectl create role imagefacts-{resource} -n {namespace} --verb=get --resource={resource}, \
+         and a rolebinding of it"
+    );
+    gap(namespace, resource, "forbidden", message)
+}
+
+fn absent(namespace: &str) -> Gap {
+    let message = format!(
+        "pods of namespace {namespace} name pull secrets that are not in the files, so they were not used; to add them: \
+         kubectl get secrets -n {namespace} -o yaml"
+    );
+    gap(namespace, "secrets", "absent", message)
+}
+
+/// The list of images is whole without pull secrets, so that no such gap makes the facts incomplete.
+fn gap(namespace: &str, resource: &str, reason: &str, message: String) -> Gap {
     Gap {
         scope: GapScope::Kubernetes,
         resource: Some(resource.to_owned()),
         namespace: Some(namespace.to_owned()),
         host: None,
-        reason: "forbidden".to_owned(),
-        message: format!(
-            "{resource} in namespace {namespace} may not be read, so its pull secrets were not used; to allow it: \
-             kubectl create role imagefacts-{resource} -n {namespace} --verb=get --resource={resource}, \
-             and a rolebinding of it"
-        ),
-        // The list of images is whole without it.
+        reason: reason.to_owned(),
+        message,
         incomplete: false,
     }
 }

@@ -38,6 +38,17 @@ pub enum Fallback {
     BestEffort,
 }
 
+impl Fallback {
+    /// As it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Partial => "partial",
+            Self::BestEffort => "best-effort",
+        }
+    }
+}
+
 /// With what images are resolved.
 pub struct Resolver {
     /// asks registries

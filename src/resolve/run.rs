@@ -173,6 +173,7 @@ impl Run {
             registries: self.shared.resolver.client.tallies(),
             cache_hits: 0,
             gaps: self.shared.resolver.keychain.gaps(),
+            missing_secrets: self.shared.resolver.keychain.missing(),
         }
     }
 }

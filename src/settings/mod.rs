@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{
-    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs, ScopeArgs,
+    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
+    ScopeArgs,
 };
 use crate::clock::Clock;
 use crate::limits::Limits;

@@ -80,6 +80,15 @@ pub fn read(paths: &[PathBuf], mut stdin: impl Read, scope: Scope) -> Result<(In
     Ok((reader.builder.finish(), reader.secrets))
 }
 
+/// Reads `texts`, each with the name that errors shall give it, as if they were files.
+pub fn read_texts(texts: &[(String, String)], scope: Scope) -> Result<(Inventory, FileSecrets), FilesError> {
+    let mut reader = Reader { builder: Builder::new(scope), secrets: FileSecrets::default() };
+    for (name, text) in texts {
+        reader.add_file(Path::new(name), text.as_bytes())?;
+    }
+    Ok((reader.builder.finish(), reader.secrets))
+}
+
 /// What has been read so far.
 struct Reader {
     builder: Builder,

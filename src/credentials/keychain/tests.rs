@@ -7,7 +7,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::*;
-use crate::credentials::{PullSecret, PullSecretError};
+use crate::cluster::objects::PullSecret;
+use crate::credentials::PullSecretError;
 use crate::image::Reference;
 use crate::vocabulary::ErrorClass;
 
@@ -19,16 +20,17 @@ struct Cluster {
 }
 
 impl PullSecretReader for Cluster {
-    fn secret<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<PullSecret, PullSecretError>> {
+    fn secret<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PullSecret>, PullSecretError>> {
         let key = format!("{namespace}/{name}");
         let answer = match self.secrets.get(key.as_str()) {
             _ if namespace == "closed" => Err(PullSecretError::Forbidden),
             _ if name == "flaky" => Err(PullSecretError::Other("the API server is busy".to_owned())),
             None => Err(PullSecretError::Missing),
-            Some(text) => {
-                let data = [(".dockerconfigjson".to_owned(), text.as_bytes().to_vec())].into();
-                Ok(PullSecret::new("kubernetes.io/dockerconfigjson", data))
-            }
+            Some(text) => Ok(Some(PullSecret::DockerConfigJson((*text).into()))),
         };
         self.read.lock().unwrap().push(key);
         async { answer }.boxed()

@@ -129,7 +129,10 @@ impl Draft {
             user.containers.extend(own.containers);
             user.examples.extend(own.examples);
             for (access, failing) in own.access.into_iter().filter(|_| !told_by_pods) {
-                prefer(&mut user.pull_secrets, &access.0);
+                // Where pods of one owner differ, the first list that names any stands for all.
+                if user.pull_secrets.is_empty() {
+                    user.pull_secrets.clone_from(&access.0);
+                }
                 *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
             }
         }
@@ -188,13 +191,6 @@ fn user_key(holder: &Holder, role: Role, owners: &Owners) -> UserKey {
             name: None,
             role,
         },
-    }
-}
-
-/// Keeps one list of secrets where pods of one owner differ: the first that is not empty.
-fn prefer(kept: &mut Vec<String>, other: &[String]) {
-    if !other.is_empty() && (kept.is_empty() || other < kept.as_slice()) {
-        *kept = other.to_vec();
     }
 }
 

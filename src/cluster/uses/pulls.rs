@@ -266,6 +266,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_held_back_is_no_pull() {
+        let mut tally = Tally::default();
+        let held = serde_json::json!({"message": "why", "eventTime": "2026-11-20T09:00:00Z"});
+        tally.add(&serde_json::from_value(held).unwrap(), Told::Held);
+        let (pulls, failures) = tally.finish();
+        assert_eq!((pulls, failures["why"].count), (None, 1));
+    }
+
+    #[test]
     fn absurd_counts_do_not_overflow() {
         let many: Event = serde_json::from_str(r#"{"count": 18446744073709551615}"#).unwrap();
         let mut tally = Tally::default();

@@ -191,7 +191,7 @@ fn metadata_of(json: &RawValue) -> Metadata {
     struct Object {
         metadata: Metadata,
     }
-    serde_json::from_str(json.get()).unwrap_or(Object::default()).metadata
+    serde_json::from_str::<Object>(json.get()).unwrap_or_default().metadata
 }
 
 /// The gap of a secret or of what names it. What is wrong stays untold, since that would quote what stands there.

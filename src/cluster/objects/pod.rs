@@ -219,7 +219,7 @@ pub struct VolumeMountStatus {
     /// the volume's
     #[serde(default, deserialize_with = "or_default")]
     pub name: String,
-    /// by the volume's type (since Kubernetes 1.35)
+    /// by the volume's type (since Kubernetes 1.36)
     #[serde(default, deserialize_with = "or_default")]
     pub volume_status: VolumeStatus,
 }

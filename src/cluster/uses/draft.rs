@@ -51,7 +51,7 @@ pub(super) type Access = (Vec<String>, Option<String>);
 
 /// How one holder uses an image.
 #[derive(Debug, Default)]
-struct Draw {
+struct HolderUse {
     pods: u64,
     containers: BTreeSet<Container>,
     examples: BTreeSet<Example>,
@@ -63,7 +63,7 @@ struct Draw {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     written_as: BTreeSet<String>,
-    draws: BTreeMap<(Holder, Part), Draw>,
+    by_holder: BTreeMap<(Holder, Part), HolderUse>,
     running: BTreeMap<Digest, Running>,
     waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
     placements: BTreeSet<Placement>,
@@ -76,13 +76,13 @@ impl Draft {
     pub(super) fn add(&mut self, origin: &Origin, usage: PodUse) {
         self.written_as.extend(usage.written_as);
         self.placements.extend(origin.placements.iter().cloned());
-        let draw = self.draws.entry((origin.holder.clone(), origin.part)).or_default();
-        draw.containers.extend(usage.containers);
-        *draw.access.entry(origin.access.clone()).or_default() |= usage.failing;
+        let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
+        own.containers.extend(usage.containers);
+        *own.access.entry(origin.access.clone()).or_default() |= usage.failing;
         let Some(pod) = &origin.pod else { return };
-        draw.pods += 1;
+        own.pods += 1;
         if matches!(origin.holder, Holder::Loose(_)) {
-            add_example(&mut draw.examples, pod.clone());
+            add_example(&mut own.examples, pod.clone());
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
         for (digest, (container, started)) in usage.running {
@@ -103,12 +103,12 @@ impl Draft {
 
     /// Whether an object uses the image; events alone do not make an image one of the cluster's.
     pub(super) fn is_used(&self) -> bool {
-        !self.draws.is_empty()
+        !self.by_holder.is_empty()
     }
 
     /// Marks all owners above what makes pods now.
     pub(super) fn mark_busy<'a>(&'a self, owners: &'a Owners, busy: &mut HashSet<&'a ObjectRef>) {
-        for (holder, part) in self.draws.keys() {
+        for (holder, part) in self.by_holder.keys() {
             if let (Holder::Object(object), Part::Pods | Part::Active) = (holder, part) {
                 busy.extend(owners.way(object));
             }
@@ -120,16 +120,19 @@ impl Draft {
         let mut used_by: BTreeMap<UserKey, User> = BTreeMap::new();
         let mut contexts: BTreeMap<(String, Access), bool> = BTreeMap::new();
         let (pods, templates): (Vec<_>, Vec<_>) =
-            self.draws.into_iter().partition(|((_, part), _)| *part == Part::Pods);
-        for ((holder, part), draw) in pods.into_iter().chain(templates) {
+            self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
+        for ((holder, part), own) in pods.into_iter().chain(templates) {
             let user = used_by.entry(user_key(&holder, role(&holder, part, busy), owners)).or_default();
             // Pods know better than their template: a ServiceAccount's secrets were added to them.
             let told_by_pods = part != Part::Pods && user.pods > 0;
-            user.pods += draw.pods;
-            user.containers.extend(draw.containers);
-            user.examples.extend(draw.examples);
-            for (access, failing) in draw.access.into_iter().filter(|_| !told_by_pods) {
-                prefer(&mut user.pull_secrets, &access.0);
+            user.pods += own.pods;
+            user.containers.extend(own.containers);
+            user.examples.extend(own.examples);
+            for (access, failing) in own.access.into_iter().filter(|_| !told_by_pods) {
+                // Where pods of one owner differ, the first list that names any stands for all.
+                if user.pull_secrets.is_empty() {
+                    user.pull_secrets.clone_from(&access.0);
+                }
                 *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
             }
         }
@@ -188,13 +191,6 @@ fn user_key(holder: &Holder, role: Role, owners: &Owners) -> UserKey {
             name: None,
             role,
         },
-    }
-}
-
-/// Keeps one list of secrets where pods of one owner differ: the first that is not empty.
-fn prefer(kept: &mut Vec<String>, other: &[String]) {
-    if !other.is_empty() && (kept.is_empty() || other < kept.as_slice()) {
-        *kept = other.to_vec();
     }
 }
 

@@ -64,7 +64,7 @@ impl Builder {
             Resource::Workload(kind) => serde_json::from_str(json).map(|object| self.add_workload(kind, &object)),
         };
         if let Err(error) = read {
-            self.unreadable.add(&resource.name(), json, &error);
+            self.unreadable.add(&self.scope, &resource.name(), json, &error);
         }
     }
 

@@ -57,23 +57,37 @@ pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
     for (spelling, container) in containers(&pod.spec) {
         let Some(name) = image_name(spelling) else { continue };
         let status = status_of(&pod.status, &container);
-        if let Some((digest, started)) = running(&pod.status, &container, status).filter(|_| runs)
-            && let Some(usage) = uses.get_mut(&name)
-        {
-            let entry = usage.running.entry(digest).or_insert_with(|| (container.name.clone(), false));
-            entry.0 = entry.0.clone().min(container.name.clone());
-            entry.1 |= started;
+        let digest = if runs { running(&pod.status, &container, status) } else { None };
+        if let (Some((digest, started)), Some(usage)) = (digest, uses.get_mut(&name)) {
+            usage.add_running(digest, started, &container.name);
         }
         let Some((reason, message)) = status.and_then(waiting) else { continue };
         // A container also waits for the image volumes of its pod; the message tells for which.
         let cause = quoted(&message).and_then(image_name).filter(|image| volumes.contains(image)).unwrap_or(name);
         if let Some(usage) = uses.get_mut(&cause) {
-            usage.failing |= IMAGE_REASONS.contains(&reason.as_str());
-            let first = usage.waiting.entry((reason, message)).or_insert_with(|| container.name.clone());
-            *first = first.clone().min(container.name);
+            usage.add_waiting(reason, message, &container.name);
         }
     }
     uses
+}
+
+impl PodUse {
+    fn add_running(&mut self, digest: Digest, started: bool, container: &str) {
+        let (first, any_started) = self.running.entry(digest).or_insert_with(|| (container.to_owned(), false));
+        keep_first(first, container);
+        *any_started |= started;
+    }
+
+    fn add_waiting(&mut self, reason: String, message: String, container: &str) {
+        self.failing |= IMAGE_REASONS.contains(&reason.as_str());
+        keep_first(self.waiting.entry((reason, message)).or_insert_with(|| container.to_owned()), container);
+    }
+}
+
+fn keep_first(first: &mut String, name: &str) {
+    if name < first.as_str() {
+        name.clone_into(first);
+    }
 }
 
 /// The name that `spelling` means; `None` when it is empty.
@@ -109,11 +123,8 @@ fn containers(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
 fn volumes(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
     spec.volumes.iter().filter_map(|volume| {
         let image = volume.image.as_ref()?;
-        let pull_policy = image.pull_policy.clone();
-        Some((
-            image.reference.as_deref()?,
-            Container { name: volume.name.clone(), kind: ContainerType::Volume, pull_policy },
-        ))
+        let (name, pull_policy) = (volume.name.clone(), image.pull_policy.clone());
+        Some((image.reference.as_deref()?, Container { name, kind: ContainerType::Volume, pull_policy }))
     })
 }
 
@@ -130,16 +141,19 @@ fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a Con
 /// The digest that runs of a container's image, and whether a program of it has started.
 fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStatus>) -> Option<(Digest, bool)> {
     if container.kind == ContainerType::Volume {
-        let all = pod.init_container_statuses.iter().chain(&pod.container_statuses);
-        let mut mounts = all.flat_map(|status| &status.volume_mounts).filter(|mount| mount.name == container.name);
-        return mounts
-            .find_map(|mount| digest_of(mount.volume_status.image.as_ref()?.image_ref.as_deref()?))
-            .map(|digest| (digest, true));
+        return mounted(pod, &container.name).map(|digest| (digest, true));
     }
     let status = status?;
     let digest = digest_of(status.image_id.as_deref()?)?;
-    let now = &status.state;
-    Some((digest, now.running.is_some() || now.terminated.is_some() || status.last_state.terminated.is_some()))
+    let has_run = status.state.running.is_some() || status.state.terminated.is_some();
+    Some((digest, has_run || status.last_state.terminated.is_some()))
+}
+
+/// The digest of an image volume, which the containers tell that mount it.
+fn mounted(pod: &PodStatus, volume: &str) -> Option<Digest> {
+    let containers = pod.init_container_statuses.iter().chain(&pod.container_statuses);
+    let mut mounts = containers.flat_map(|status| &status.volume_mounts).filter(|mount| mount.name == volume);
+    mounts.find_map(|mount| digest_of(mount.volume_status.image.as_ref()?.image_ref.as_deref()?))
 }
 
 /// The digest of an `imageID`, in any of the runtimes' forms; what it is a digest of only the registry knows.

@@ -98,15 +98,15 @@ impl Tally {
         let times = times(event);
         match told {
             Told::Pulled { seconds, bytes } => {
-                self.succeeded += count;
+                self.succeeded = self.succeeded.saturating_add(count);
                 if let Some((_, to)) = times {
                     self.last_seconds = later(self.last_seconds, seconds.map(|seconds| (to, seconds)));
                     self.last_bytes = later(self.last_bytes, bytes.map(|bytes| (to, bytes)));
                 }
                 self.add_slowest(seconds, example(event));
             }
-            Told::Cached => self.cached += count,
-            Told::Failed => self.failed += count,
+            Told::Cached => self.cached = self.cached.saturating_add(count),
+            Told::Failed => self.failed = self.failed.saturating_add(count),
             Told::Held => {}
         }
         if matches!(told, Told::Failed | Told::Held) {
@@ -135,7 +135,7 @@ impl Tally {
             last_seen: None,
             examples: Default::default(),
         });
-        failure.count += count;
+        failure.count = failure.count.saturating_add(count);
         let span = widen(failure.first_seen.zip(failure.last_seen), times);
         (failure.first_seen, failure.last_seen) = span.unzip();
         add_example(&mut failure.examples, example(event));
@@ -263,6 +263,27 @@ mod tests {
             assert_eq!((pulls.failed, pulls.from, pulls.to), (count, time(from), time(to)));
             assert_eq!(failures[""].first_seen, Some(time(from)));
         }
+    }
+
+    #[test]
+    fn what_is_held_back_is_no_pull() {
+        let mut tally = Tally::default();
+        let held = serde_json::json!({"message": "why", "eventTime": "2026-11-20T09:00:00Z"});
+        tally.add(&serde_json::from_value(held).unwrap(), Told::Held);
+        let (pulls, failures) = tally.finish();
+        assert_eq!((pulls, failures["why"].count), (None, 1));
+    }
+
+    #[test]
+    fn absurd_counts_do_not_overflow() {
+        let many: Event = serde_json::from_str(r#"{"count": 18446744073709551615}"#).unwrap();
+        let mut tally = Tally::default();
+        for _ in 0..2 {
+            tally.add(&many, Told::Failed);
+            tally.add(&many, Told::Cached);
+            tally.add(&many, Told::Pulled { seconds: None, bytes: None });
+        }
+        assert_eq!((tally.succeeded, tally.cached, tally.failed), (u64::MAX, u64::MAX, u64::MAX));
     }
 
     proptest! {

@@ -243,16 +243,18 @@ fn what_cannot_be_read_is_a_gap_and_spoils_nothing_else() {
         objects.push((Resource::Pod, to_raw_value(&pod).unwrap()));
     }
     objects.push((Resource::Pod, to_raw_value(&7).unwrap()));
-    let inventory = inventory(&objects, Scope::default());
-    assert_eq!(inventory.images, whole.images);
-    let gaps: Vec<_> = inventory.gaps.iter().map(|gap| (gap.namespace.as_deref(), &gap.message)).collect();
+    let read = inventory(&objects, Scope::default());
+    assert_eq!(read.images, whole.images);
+    let gaps: Vec<_> = read.gaps.iter().map(|gap| (gap.namespace.as_deref(), &gap.message)).collect();
     assert_eq!(gaps.len(), 2);
     assert!(gaps[0].1.starts_with("1 of pods"), "{gaps:?}");
     assert!(
         gaps[1].0 == Some("shop") && gaps[1].1.contains("2 of pods") && gaps[1].1.contains("the first is a: "),
         "{gaps:?}"
     );
-    assert!(inventory.gaps.iter().all(|gap| gap.incomplete && gap.reason == "unreadable"));
+    assert!(read.gaps.iter().all(|gap| gap.incomplete && gap.reason == "unreadable"));
+    let elsewhere = Scope { excluded: BTreeSet::from(["shop".to_owned()]), ..Scope::default() };
+    assert_eq!(inventory(&objects, elsewhere).gaps.len(), 1);
 }
 
 proptest! {

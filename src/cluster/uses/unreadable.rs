@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::Scope;
 use crate::cluster::inventory::Gap;
 use crate::vocabulary::GapScope;
 
@@ -31,10 +32,13 @@ struct Name {
 }
 
 impl Unreadable {
-    /// Notes an object of `resource` that is `json`.
-    pub(super) fn add(&mut self, resource: &str, json: &str, error: &serde_json::Error) {
+    /// Notes an object of `resource` that is `json`, unless it tells that it lies outside of `scope`.
+    pub(super) fn add(&mut self, scope: &Scope, resource: &str, json: &str, error: &serde_json::Error) {
         let known = serde_json::from_str::<Named>(json).ok().map(|named| named.metadata);
         let (name, namespace) = known.map_or((None, None), |metadata| (metadata.name, metadata.namespace));
+        if namespace.as_deref().is_some_and(|namespace| !scope.admits_namespace(namespace)) {
+            return;
+        }
         let this = (name.unwrap_or_else(|| "one without a name".to_owned()), error.to_string());
         let broken =
             self.0.entry((resource.to_owned(), namespace)).or_insert_with(|| Broken { count: 0, first: this.clone() });

@@ -92,3 +92,28 @@ fn owners_that_are_not_listed_are_asked_for() {
     };
     assert_eq!(*key, top);
 }
+
+#[test]
+fn pods_tell_the_secrets_of_their_template() {
+    let pod = |name: &str, secrets: &[&str]| {
+        let secrets: Vec<_> = secrets.iter().map(|name| serde_json::json!({"name": name})).collect();
+        let spec = serde_json::json!({"containers": [{"image": "i"}], "imagePullSecrets": secrets});
+        object("Pod", name, Some(("ReplicaSet", "rs")), spec)
+    };
+    let replica_set = object("ReplicaSet", "rs", None, template("i", serde_json::json!({})));
+    let contexts = |objects: &[(Resource, Box<RawValue>)]| {
+        let inventory = inventory(objects, Scope::default());
+        let usage = usage(&inventory, "docker.io/library/i:latest");
+        let secrets = usage.used_by.values().next().unwrap().pull_secrets.clone();
+        let of = |context: &PullContext| (context.secrets.join("+"), context.service_account.clone());
+        (secrets, usage.contexts.iter().map(of).collect::<Vec<_>>())
+    };
+    let account = (String::new(), Some("default".to_owned()));
+    assert_eq!(contexts(std::slice::from_ref(&replica_set)), (vec![], vec![account]));
+    let mut objects = vec![replica_set, pod("p", &[]), pod("q", &["b", "a"]), pod("r", &["c"])];
+    let expected = ["", "b+a", "c"].map(|secrets| (secrets.to_owned(), None));
+    for _ in 0..objects.len() {
+        assert_eq!(contexts(&objects), (vec!["b".to_owned(), "a".to_owned()], expected.to_vec()));
+        objects.rotate_left(1);
+    }
+}

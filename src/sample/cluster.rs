@@ -65,15 +65,16 @@ impl Cluster<'_> {
         apiserver["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "0a1b2c"});
         self.pods.push(apiserver);
         let dns = self.runs("coredns", &images.coredns);
-        self.deployment("kube-system", "coredns", &dns, &["node-a", "node-b"]);
+        self.deployment("kube-system", "coredns", &dns, &[("node-a", &dns), ("node-b", &dns)]);
         let exporter = self.runs("node-exporter", &images.node_exporter);
         self.workload(DAEMON_SET, "kube-system", "node-exporter", &exporter, &["node-a", "node-b", "node-c"]);
         let agent = Template { os: "windows", ..self.runs("log-agent", &images.log_agent) };
         self.workload(DAEMON_SET, "kube-system", "log-agent", &agent, &["node-w"]);
-        let job = json!({"spec": {"template": self.runs("backup", &images.backup).template()}});
+        let backup = self.ended("backup", &images.backup);
+        let job = json!({"spec": {"template": backup.template()}});
         let cron_job = json!({"spec": {"schedule": "0 3 * * *", "suspend": false, "jobTemplate": job}});
         let cron_job = object(CRON_JOB, ("kube-system", "backup"), None, cron_job);
-        self.finished_job(Some(&cron_job), "kube-system", "backup-29387", &images.backup);
+        self.finished_job(Some(&cron_job), "kube-system", "backup-29387", &backup);
         self.workloads.push(cron_job);
     }
 
@@ -85,22 +86,20 @@ impl Cluster<'_> {
             .runs("web", &images.web)
             .with("prepare", List::Init, images.busybox.name(host), State::Ended(images.busybox.id(host)))
             .with("proxy", List::Sidecar, pinned, State::Running(images.proxy.id(host)));
-        let revision = self.deployment("shop", "web", &web, &["node-a", "node-b", "node-c"]);
         let tools = &images.debug_tools;
-        let debugged = web.with("debugger", List::Ephemeral, tools.name(host), State::Running(tools.id(host)));
-        self.pods.push(pod(&revision, "web-debugged", "node-a", &debugged));
+        let debugged = web.clone().with("debugger", List::Ephemeral, tools.name(host), State::Running(tools.id(host)));
+        self.deployment("shop", "web", &web, &[("node-a", &debugged), ("node-b", &web), ("node-c", &web)]);
         self.history("shop", "web", &self.runs("web", &images.web_before));
 
         let api = self.runs_earlier("api", &images.api, &images.api_before);
-        self.deployment("shop", "api", &api, &["node-a", "node-b"]);
+        self.deployment("shop", "api", &api, &[("node-a", &api), ("node-b", &api)]);
 
         let worker = self.runs("worker", &images.worker);
-        let revision = self.deployment("shop", "worker", &worker, &["node-a"]);
         let earlier = self.runs_earlier("worker", &images.worker, &images.worker_before);
-        self.pods.push(pod(&revision, "worker-earlier", "node-b", &earlier));
+        self.deployment("shop", "worker", &worker, &[("node-a", &worker), ("node-b", &earlier)]);
 
         let checkout = self.runs("checkout", &images.checkout);
-        self.deployment("shop", "checkout", &checkout, &["node-a", "node-b"]);
+        self.deployment("shop", "checkout", &checkout, &[("node-a", &checkout), ("node-b", &checkout)]);
         self.history("shop", "checkout", &self.runs("checkout", &images.checkout_after));
 
         let cache = Template { architecture: "amd64", ..self.runs("cache", &images.cache) };
@@ -151,15 +150,15 @@ impl Cluster<'_> {
             volume: Some(images.tax_tables.name(self.host)),
             ..self.runs("billing", &images.billing)
         };
-        self.deployment("payments", "billing", &billing, &["node-a", "node-b"]);
+        self.deployment("payments", "billing", &billing, &[("node-a", &billing), ("node-b", &billing)]);
         let model =
             Template { pull_secret: secret, architecture: "amd64", ..self.runs("fraud-model", &images.fraud_model) };
-        self.deployment("payments", "fraud-model", &model, &["node-b"]);
+        self.deployment("payments", "fraud-model", &model, &[("node-b", &model)]);
         let pull = ("1m34.3s (1m41.8s including waiting)", 3_221_229_568);
         self.note_pull("payments", "fraud-model-", "fraud-model", &images.fraud_model, pull);
         let ledger = Template { architecture: "amd64", ..self.runs("ledger", &images.ledger) };
         self.deployment("payments", "ledger", &ledger, &[]);
-        self.finished_job(None, "payments", "migrate-v12", &images.migrate);
+        self.finished_job(None, "payments", "migrate-v12", &self.ended("migrate", &images.migrate));
     }
 
     /// A template whose one container runs what its image's tag names.
@@ -172,6 +171,12 @@ impl Cluster<'_> {
         Template::running(container, image.name(self.host), earlier.id(self.host))
     }
 
+    /// A template whose one container has done its work.
+    fn ended(&self, container: &'static str, image: &Image) -> Template {
+        let template = Template { os: "linux", architecture: "amd64", ..Template::default() };
+        template.with(container, List::Main, image.name(self.host), State::Ended(image.id(self.host)))
+    }
+
     /// A workload that owns its pods itself, with one on each of `nodes`.
     fn workload(&mut self, kind: (&str, &str), namespace: &str, name: &str, template: &Template, nodes: &[&str]) {
         let mut content = json!({"spec": {"template": template.template()}});
@@ -179,19 +184,21 @@ impl Cluster<'_> {
             content["spec"]["replicas"] = json!(nodes.len());
         }
         let owner = object(kind, (namespace, name), None, content);
-        self.pods_on(&owner, name, template, nodes);
+        let pods = nodes.iter().enumerate().map(|(n, node)| pod(&owner, &format!("{name}-{n}"), node, template));
+        self.pods.extend(pods);
         self.workloads.push(owner);
     }
 
-    /// A Deployment with its current revision, which is returned.
-    fn deployment(&mut self, namespace: &str, name: &str, template: &Template, nodes: &[&str]) -> Value {
-        let content = json!({"spec": {"replicas": nodes.len(), "template": template.template()}});
+    /// A Deployment with its current revision and its pods, at most three, each with its node.
+    fn deployment(&mut self, namespace: &str, name: &str, template: &Template, pods: &[(&str, &Template)]) {
+        let content = json!({"spec": {"replicas": pods.len(), "template": template.template()}});
         let deployment = object(DEPLOYMENT, (namespace, name), None, content.clone());
         let revision = format!("{name}-6d4f9c7b8");
         let replica_set = object(REPLICA_SET, (namespace, &revision), Some(&deployment), content);
-        self.pods_on(&replica_set, &revision, template, nodes);
-        self.workloads.extend([deployment, replica_set.clone()]);
-        replica_set
+        for ((node, template), suffix) in pods.iter().zip(["4xk2p", "9wqzr", "b7m5t"]) {
+            self.pods.push(pod(&replica_set, &format!("{revision}-{suffix}"), node, template));
+        }
+        self.workloads.extend([deployment, replica_set]);
     }
 
     /// An earlier revision of a Deployment, to which it may be rolled back.
@@ -202,24 +209,16 @@ impl Cluster<'_> {
         self.workloads.push(object(REPLICA_SET, (namespace, &revision), Some(&deployment), content));
     }
 
-    fn pods_on(&mut self, owner: &Value, name: &str, template: &Template, nodes: &[&str]) {
-        let pods = nodes.iter().enumerate().map(|(n, node)| pod(owner, &format!("{name}-{n}"), node, template));
-        self.pods.extend(pods);
-    }
-
-    fn finished_job(&mut self, owner: Option<&Value>, namespace: &str, name: &str, image: &Image) {
-        let (name_of_image, id) = (image.name(self.host), image.id(self.host));
-        let template = Template { os: "linux", architecture: "amd64", ..Template::default() };
-        let template = template.with("main", List::Main, name_of_image, State::Ended(id));
+    fn finished_job(&mut self, owner: Option<&Value>, namespace: &str, name: &str, template: &Template) {
         let content = json!({"spec": {"template": template.template()}, "status": {"succeeded": 1}});
         let job = object(JOB, (namespace, name), owner, content);
-        self.pods.push(pod(&job, &format!("{name}-x7k2p"), "node-a", &template));
+        self.pods.push(pod(&job, &format!("{name}-x7k2p"), "node-a", template));
         self.workloads.push(job);
     }
 
     /// A Deployment of the shop whose pod waits for its image, as its events tell.
     fn fails(&mut self, name: &str, node: &str, template: Template, cause: &str) {
-        self.deployment("shop", name, &template, &[node]);
+        self.deployment("shop", name, &template, &[(node, &template)]);
         let (Some(pod), Some(container)) = (self.pods.last(), template.containers.first()) else { return };
         let failed = format!("Failed to pull image \"{}\": {cause}", container.image);
         let back_off = format!("Back-off pulling image \"{}\"", container.image);

@@ -109,7 +109,7 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<Response, Refusal> {
     let limit = app.limits.manifest_bytes;
-    let too_large = |_| Refusal::new(Code::SizeInvalid, format!("no manifest of at most {limit} bytes came"));
+    let too_large = |_| Refusal::new(Code::SizeExceeded, format!("no manifest of at most {limit} bytes came"));
     let bytes = axum::body::to_bytes(body, limit).await.map_err(too_large)?;
     let outline = Outline::parse(&bytes)?;
     let media_type = outline.media_type(headers)?;

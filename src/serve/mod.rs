@@ -1,7 +1,7 @@
 //! The embedded OCI registry. It knows nothing of the rest of the program.
 //!
-//! A request passes the [`access_log`] and the injected [`fault`]s, is read by [`route`], and is answered by
-//! [`manifests`], [`blobs`], [`uploads`] or [`lists`] over a [`Store`]. What it refuses is a [`refusal`].
+//! A request passes the access log and the injected faults, is read by `route`, and is answered by `manifests`,
+//! `blobs`, `uploads` or `lists` over a [`Store`]. What it does not fulfil is a `refusal`.
 //! The protocol is <https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md>.
 
 mod access_log;
@@ -172,7 +172,7 @@ impl App {
     }
 }
 
-/// The routes live in [`route`], not in the router: a repository's name may hold slashes in the middle of a path.
+/// The routes live in `route`, not in the router: a repository's name may hold slashes in the middle of a path.
 fn router(app: Arc<App>) -> Router {
     Router::new()
         .fallback(dispatch)

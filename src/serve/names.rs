@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::image::Digest;
+use crate::image::{Digest, InvalidDigest};
 
 /// The longest repository name that common registries and clients take.
 const NAME_MAX: usize = 255;
@@ -27,18 +27,21 @@ pub enum Target {
 
 /// A text that is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {what}")]
-pub struct InvalidName {
-    /// the beginning of the text
-    pub text: String,
-    /// what it should have been
-    pub what: &'static str,
+pub enum InvalidName {
+    /// Not a repository's name.
+    #[error("{0:?} is not a repository name: expected lower-case words joined by slashes, such as acme/web")]
+    Repository(String),
+    /// Not a tag.
+    #[error("{0:?} is not a tag: expected 1 to 128 letters, digits, dots, dashes and underscores")]
+    Tag(String),
+    /// Not a digest that can be verified.
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
 }
 
-impl InvalidName {
-    fn new(text: &str, what: &'static str) -> Self {
-        Self { text: text.chars().take(80).collect(), what }
-    }
+/// As much of a text as an error needs.
+fn excerpt(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 impl RepositoryName {
@@ -47,7 +50,7 @@ impl RepositoryName {
         if text.len() <= NAME_MAX && text.split('/').all(is_component) {
             Ok(Self(text.into()))
         } else {
-            Err(InvalidName::new(text, "repository name"))
+            Err(InvalidName::Repository(excerpt(text)))
         }
     }
 
@@ -73,7 +76,7 @@ impl Tag {
         let valid = (1..=128).contains(&text.len())
             && text.bytes().all(|b| is_word(b) || b == b'.' || b == b'-')
             && text.bytes().next().is_some_and(is_word);
-        if valid { Ok(Self(text.into())) } else { Err(InvalidName::new(text, "tag")) }
+        if valid { Ok(Self(text.into())) } else { Err(InvalidName::Tag(excerpt(text))) }
     }
 
     /// The tag.
@@ -85,11 +88,7 @@ impl Tag {
 impl Target {
     /// Parses a tag, or a digest, which alone has a colon.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        if text.contains(':') {
-            Digest::parse(text).map(Self::Digest).map_err(|_| InvalidName::new(text, "sha256 or sha512 digest"))
-        } else {
-            Tag::parse(text).map(Self::Tag)
-        }
+        if text.contains(':') { Ok(Self::Digest(Digest::parse(text)?)) } else { Tag::parse(text).map(Self::Tag) }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) enum Code {
     PaginationNumberInvalid,
     RangeInvalid,
     SizeInvalid,
+    SizeExceeded,
     TagInvalid,
     Unknown,
     Unsupported,
@@ -41,7 +42,8 @@ impl Code {
             Self::NameUnknown => ("NAME_UNKNOWN", StatusCode::NOT_FOUND),
             Self::PaginationNumberInvalid => ("PAGINATION_NUMBER_INVALID", StatusCode::BAD_REQUEST),
             Self::RangeInvalid => ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
-            Self::SizeInvalid => ("SIZE_INVALID", StatusCode::PAYLOAD_TOO_LARGE),
+            Self::SizeInvalid => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
+            Self::SizeExceeded => ("SIZE_INVALID", StatusCode::PAYLOAD_TOO_LARGE),
             Self::TagInvalid => ("TAG_INVALID", StatusCode::BAD_REQUEST),
             Self::Unknown => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unsupported => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
@@ -67,6 +69,10 @@ impl Refusal {
         self
     }
 
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
     /// Our own failure. The client learns no more than that; paths and causes are for our log.
     pub(super) fn internal(error: &dyn fmt::Display) -> Self {
         tracing::error!(%error, "the embedded registry failed");
@@ -82,10 +88,10 @@ impl From<StoreError> for Refusal {
 
 impl From<InvalidName> for Refusal {
     fn from(error: InvalidName) -> Self {
-        let code = match error.what {
-            "repository name" => Code::NameInvalid,
-            "tag" => Code::TagInvalid,
-            _ => Code::DigestInvalid,
+        let code = match error {
+            InvalidName::Repository(_) => Code::NameInvalid,
+            InvalidName::Tag(_) => Code::TagInvalid,
+            InvalidName::Digest(_) => Code::DigestInvalid,
         };
         Self::new(code, error.to_string())
     }

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::refusal::{Code, Refusal};
-use super::{RepositoryName, Target};
+use super::{InvalidName, RepositoryName, Target};
 use crate::image::Digest;
 
 /// A resource of the distribution specification ("Endpoints").
@@ -50,7 +50,7 @@ fn parse_name(parts: &[&str]) -> Result<RepositoryName, Refusal> {
 }
 
 fn parse_digest(text: &str) -> Result<Digest, Refusal> {
-    Digest::parse(text).map_err(|error| Refusal::new(Code::DigestInvalid, error.to_string()))
+    Ok(Digest::parse(text).map_err(InvalidName::from)?)
 }
 
 /// The parameters of a request that we know.

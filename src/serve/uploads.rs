@@ -177,18 +177,15 @@ async fn chunk(
     if let Some(range) = announced.as_ref().filter(|range| range.start != before) {
         return Err(out_of_order(format!("the next byte is {before}, not {}", range.start)));
     }
-    if let Err(refusal) = fill(app, spool, body).await {
-        // What came of a broken chunk is of no use, because its client cannot know how much came.
+    let mut outcome = fill(app, spool, body).await;
+    if outcome.is_ok() && announced.is_some_and(|range| range.end != spool.len()) {
+        outcome = Err(Refusal::new(Code::SizeInvalid, "the chunk is not as long as its Content-Range"));
+    }
+    // A chunk that broke off can be gone on with: the client asks how much came. One of a wrong size cannot.
+    if outcome.as_ref().is_err_and(|refusal| matches!(refusal.code(), Code::SizeInvalid | Code::SizeExceeded)) {
         app.uploads.close(id);
-        return Err(refusal);
     }
-    match announced {
-        Some(range) if range.end != spool.len() => {
-            app.uploads.close(id);
-            Err(Refusal::new(Code::BlobUploadInvalid, "the chunk is not as long as its Content-Range"))
-        }
-        _ => Ok(()),
-    }
+    outcome
 }
 
 async fn fill(app: &App, spool: &mut Spool, body: Body) -> Result<(), Refusal> {
@@ -197,7 +194,7 @@ async fn fill(app: &App, spool: &mut Spool, body: Body) -> Result<(), Refusal> {
         let piece = piece.map_err(|_| Refusal::new(Code::BlobUploadInvalid, "the body broke off"))?;
         if spool.len() + piece.len() as u64 > app.limits.blob_bytes {
             let limit = app.limits.blob_bytes;
-            return Err(Refusal::new(Code::SizeInvalid, format!("the blob is larger than {limit} bytes")));
+            return Err(Refusal::new(Code::SizeExceeded, format!("the blob is larger than {limit} bytes")));
         }
         spool.write(&piece).await.map_err(|error| Refusal::internal(&error))?;
     }

@@ -67,11 +67,11 @@ impl Files {
                 write_lock(map).insert(key.to_owned(), bytes.into());
                 Ok(())
             }
-            Self::Directory(_) => {
-                let Some(mut file) = self.unfinished()? else { return Ok(()) };
+            Self::Directory(root) => {
+                let mut file = NamedTempFile::new_in(root.join(UNFINISHED))?;
                 file.write_all(&bytes.into())?;
                 file.as_file().sync_all()?;
-                self.adopt(key, file.into_temp_path())
+                put_in_place(file.into_temp_path(), &root.join(key))
             }
         }
     }
@@ -86,12 +86,10 @@ impl Files {
 
     /// Makes a finished and synced file the content of `key`.
     pub(super) fn adopt(&self, key: &str, file: TempPath) -> io::Result<()> {
-        let Self::Directory(root) = self else { return Ok(()) };
-        let target = root.join(key);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
+        match self {
+            Self::Memory(_) => self.write(key, fs::read(file)?),
+            Self::Directory(root) => put_in_place(file, &root.join(key)),
         }
-        file.persist(target).map_err(|error| error.error)
     }
 
     /// Whether there was something to remove.
@@ -128,6 +126,13 @@ impl Files {
             }
         }
     }
+}
+
+fn put_in_place(file: TempPath, target: &Path) -> io::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    file.persist(target).map_err(|error| error.error)
 }
 
 fn read_lock<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {

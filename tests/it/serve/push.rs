@@ -54,7 +54,7 @@ async fn an_upload_ends_without_a_blob_when_it_goes_wrong() {
         }
         let upload = header(&bench.send(Method::POST, "/v2/a/blobs/uploads/", "").await, "location");
         let short = bench.request(Method::PATCH, &upload).header("content-range", "0-9").body("short");
-        assert_refused(short.send().await.unwrap(), 400, "BLOB_UPLOAD_INVALID").await;
+        assert_refused(short.send().await.unwrap(), 400, "SIZE_INVALID").await;
         assert_refused(bench.get(&format!("/v2/a/blobs/{other}")).await, 404, "BLOB_UNKNOWN").await;
     }
 }

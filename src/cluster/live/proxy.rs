@@ -10,6 +10,7 @@ use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
 /// The proxy that the environment asks for on the way to `server`.
+#[expect(clippy::disallowed_methods, reason = "kubectl's own variables, which mean nothing to the rest of the program")]
 pub(super) fn from_environment(server: &Uri) -> Option<Uri> {
     let (upper, lower) = match server.scheme_str()? {
         "https" => ("HTTPS_PROXY", "https_proxy"),

@@ -92,7 +92,7 @@ pub(super) fn words(message: &str, names: &[String]) -> Option<FindingCode> {
         Some(status) if status.bytes().all(|b| b.is_ascii_digit()) => has_status(&text, status),
         _ => text.contains(*cause),
     };
-    CAUSES.iter().find(|(_, causes)| causes.iter().any(|cause| tells(&cause))).map(|(code, _)| *code)
+    CAUSES.iter().find(|(_, causes)| causes.iter().any(|cause| tells(cause))).map(|(code, _)| *code)
 }
 
 /// Whether an HTTP status stands in a text as a word of its own: no part of a digest, a port or a tag.

@@ -1,4 +1,5 @@
 //! Small named contents, in memory or as files below a directory. What they mean is for [`super::Store`] to say.
+#![expect(clippy::disallowed_methods, reason = "the store is one of the places that write files")]
 
 use std::collections::BTreeMap;
 use std::fs;

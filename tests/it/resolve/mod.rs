@@ -14,7 +14,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use imagefacts::clock::Clock;
 use imagefacts::cluster::inventory::PullContext;
-use imagefacts::credentials::{Keychain, LocalSources, PullSecret, PullSecretError, PullSecretReader};
+use imagefacts::cluster::objects::PullSecret;
+use imagefacts::credentials::{Keychain, LocalSources, PullSecretError, PullSecretReader};
 use imagefacts::event::{Event, Events, Sink};
 use imagefacts::image::{Platform, Reference};
 use imagefacts::limits::Limits;
@@ -47,12 +48,16 @@ impl Sink for Recorder {
 }
 
 impl PullSecretReader for Secrets {
-    fn secret<'a>(&'a self, namespace: &'a str, name: &'a str) -> BoxFuture<'a, Result<PullSecret, PullSecretError>> {
+    fn secret<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PullSecret>, PullSecretError>> {
         let found = self.0.get(&format!("{namespace}/{name}")).map(|(host, user, password)| {
             let entry = format!(r#"{{"auths":{{"{host}":{{"username":"{user}","password":"{password}"}}}}}}"#);
             PullSecret::DockerConfigJson(entry.into())
         });
-        async move { found.ok_or(PullSecretError::Missing) }.boxed()
+        async move { found.map(Some).ok_or(PullSecretError::Missing) }.boxed()
     }
 
     fn service_account_secrets<'a>(

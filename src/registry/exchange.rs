@@ -98,7 +98,10 @@ impl Caller<'_> {
                 Some(until) => sleep_until(until).await,
                 None => {
                     let turn = self.host.turn(&self.wire.permits).await;
-                    // The pause may have begun in the meantime.
+                    if Instant::now() >= self.deadline() {
+                        return Err(out_of_time(origin));
+                    }
+                    // A pause may have begun in the meantime.
                     if self.wire.pauses.until(origin).is_none() {
                         return Ok(turn);
                     }
@@ -213,6 +216,12 @@ fn late(origin: &str, what: &str) -> Fault {
 fn too_large(origin: &str, cap: usize) -> Fault {
     let what = format!("gives more than {cap} bytes, the most that is read of such content");
     Fault::final_answer(ErrorClass::TooLarge, origin, what, "check what was pushed there")
+}
+
+fn out_of_time(origin: &str) -> Fault {
+    const WHAT: &str = "was not asked any more: the time for this image is over";
+    const REMEDY: &str = "allow more with --image-timeout";
+    Fault { sent: false, ..Fault::final_answer(ErrorClass::Timeout, origin, WHAT, REMEDY) }
 }
 
 fn paused(origin: &str) -> Fault {

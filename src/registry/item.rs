@@ -5,7 +5,7 @@ use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
-use super::authorization::{Access, Authorized, authorized};
+use super::authorization::{Authorized, authorized};
 use super::endpoint::{Endpoint, api_url};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
@@ -131,8 +131,7 @@ impl<'a> Item<'a> {
             form: None,
             cap: caller.wire.limits.document_bytes,
         };
-        let (name, repository) = (self.subject.name, self.repository.path());
-        authorized(caller, tokens, &Access { name, repository, credential: self.credential }, ask).await
+        authorized(caller, tokens, self.repository, self.credential, ask).await
     }
 
     fn judge<T>(

@@ -37,7 +37,7 @@ fn hasty(retries: u32) -> RegistryClient {
 
 #[tokio::test]
 async fn only_what_may_succeed_later_is_asked_again() {
-    for (status, class, attempts) in [
+    let cases = [
         (500, ErrorClass::Server, 3),
         (503, ErrorClass::Server, 3),
         (408, ErrorClass::Timeout, 3),
@@ -47,7 +47,8 @@ async fn only_what_may_succeed_later_is_asked_again() {
         (403, ErrorClass::Forbidden, 1),
         (404, ErrorClass::NotFound, 1),
         (204, ErrorClass::Server, 1),
-    ] {
+    ];
+    let asking = cases.map(|(status, class, attempts)| async move {
         let server = Server::http(move |_| reply(status, "")).await;
         let session = patient(2).session();
         let failure = session.manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
@@ -55,7 +56,8 @@ async fn only_what_may_succeed_later_is_asked_again() {
         assert_eq!((failure.stage, failure.http_status), (ErrorStage::Manifest, Some(status)));
         assert_eq!(server.count("/v2/"), attempts as usize, "{status}");
         assert_eq!(failure.endpoint, Some(format!("http://{}", server.address)));
-    }
+    });
+    futures::future::join_all(asking).await;
 }
 
 #[tokio::test]

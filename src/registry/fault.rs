@@ -24,8 +24,8 @@ pub(super) struct Fault {
     pub retry_after: Option<Duration>,
     /// whether the same request may succeed later
     pub transient: bool,
-    /// whether the server spoke the protocol that its URL names
-    pub spoken: bool,
+    /// whether the server may speak the other of https and plain http
+    pub other_protocol: bool,
     /// whether anything was sent at all
     pub sent: bool,
 }
@@ -55,7 +55,7 @@ impl Fault {
             status: None,
             retry_after: None,
             transient: false,
-            spoken: true,
+            other_protocol: false,
             sent: true,
         }
     }
@@ -67,7 +67,7 @@ impl Fault {
         what: impl Into<String>,
         remedy: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { transient: true, spoken: false, ..Self::final_answer(class, origin, what, remedy) }
+        Self { transient: true, ..Self::final_answer(class, origin, what, remedy) }
     }
 
     /// We do not go where the server at `origin` sends us.

@@ -50,14 +50,19 @@ pub(super) struct Tokens {
 /// The place for one token. Whoever holds its lock is the only one to ask for it.
 #[derive(Default)]
 struct Slot {
-    state: tokio::sync::Mutex<Option<Result<Token, Failure>>>,
+    last: tokio::sync::Mutex<Option<Flight>>,
     /// how often it was asked for
     flights: AtomicU64,
 }
 
+/// What was asked for, and what came of it.
+struct Flight {
+    request: TokenRequest,
+    outcome: Result<Token, Failure>,
+}
+
 #[derive(Clone)]
 struct Token {
-    request: TokenRequest,
     authorization: HeaderValue,
     expires: Instant,
 }
@@ -91,9 +96,9 @@ impl Tokens {
         }
         let slot = lock(&self.slots).get(key).cloned()?;
         // Whoever asks for this token right now saves us a refusal.
-        let state = timeout_at(caller.deadline(), slot.state.lock()).await.ok()?;
-        let token = state.as_ref()?.as_ref().ok()?;
-        (token.expires > Instant::now()).then(|| token.authorization.clone())
+        let last = timeout_at(caller.deadline(), slot.last.lock()).await.ok()?;
+        let token = last.as_ref()?.outcome.as_ref().ok()?;
+        token.is_good(None).then(|| token.authorization.clone())
     }
 
     /// Notes that a server takes user name and password itself.
@@ -102,42 +107,46 @@ impl Tokens {
     }
 
     /// The token that `demand` asks for: the one that is kept, unless that is what was refused; else a new one.
-    /// Those who wait for the same flight share what it brings, its failure too.
+    ///
+    /// Those who wait for the same flight share what it brings, its failure too. A credential that the token server
+    /// has refused is not shown to it again: many images of a repository would look like an attack.
     pub(super) async fn grant(
         &self,
         caller: Caller<'_>,
-        name: &str,
         key: &Key,
         demand: Demand<'_>,
         credential: &Credential,
     ) -> Result<Granted, Failure> {
         let slot = Arc::clone(lock(&self.slots).entry(key.clone()).or_default());
         let flights = slot.flights.load(Relaxed);
-        let subject = Subject { stage: ErrorStage::Token, name };
-        let Ok(mut state) = timeout_at(caller.deadline(), slot.state.lock()).await else {
+        let name = format!("{}/{}", caller.host.name, key.repository);
+        let subject = Subject { stage: ErrorStage::Token, name: &name };
+        let Ok(mut last) = timeout_at(caller.deadline(), slot.last.lock()).await else {
             return Err(waited_too_long(demand.answer).into_failure(subject, 0));
         };
         let waited = slot.flights.load(Relaxed) != flights;
-        match state.as_ref() {
-            Some(Ok(token)) if token.serves(&demand) => {
+        match last.as_ref().filter(|flight| flight.request == *demand.request).map(|flight| &flight.outcome) {
+            Some(Ok(token)) if token.is_good(demand.refused) => {
                 return Ok(Granted { authorization: token.authorization.clone(), fresh: false });
             }
-            Some(Err(failure)) if waited => return Err(failure.clone()),
+            Some(Err(failure)) if waited || is_refusal(failure) => return Err(failure.clone()),
             _ => {}
         }
         let outcome = fetch(caller, subject, &demand, credential).await;
         slot.flights.fetch_add(1, Relaxed);
-        *state = Some(outcome.clone());
+        *last = Some(Flight { request: demand.request.clone(), outcome: outcome.clone() });
         outcome.map(|token| Granted { authorization: token.authorization, fresh: true })
     }
 }
 
 impl Token {
-    fn serves(&self, demand: &Demand<'_>) -> bool {
-        self.request == *demand.request
-            && self.expires > Instant::now()
-            && demand.refused.is_none_or(|refused| *refused != self.authorization)
+    fn is_good(&self, refused: Option<&HeaderValue>) -> bool {
+        self.expires > Instant::now() && refused.is_none_or(|refused| *refused != self.authorization)
     }
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(failure.class, ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::Refused)
 }
 
 /// Asks the token server, after a check whether it may be asked.
@@ -160,7 +169,7 @@ async fn fetch(
         if !answer.status.is_success() {
             return Err(answer_fault(&answer, asked, &confidence, caller.wire.clock.now()).into());
         }
-        Ok(read(&answer, demand.request)?)
+        Ok(read(&answer)?)
     })
     .await
 }
@@ -193,7 +202,7 @@ struct WireToken {
     expires_in: Option<serde_json::Number>,
 }
 
-fn read(answer: &Answer, request: &TokenRequest) -> Result<Token, Fault> {
+fn read(answer: &Answer) -> Result<Token, Fault> {
     let invalid = |what: &str| {
         const REMEDY: &str = "check that the registry names the right token server";
         Fault::final_answer(ErrorClass::InvalidContent, &answer.origin(), what, REMEDY)
@@ -204,10 +213,15 @@ fn read(answer: &Answer, request: &TokenRequest) -> Result<Token, Fault> {
     let token = filled(wire.token).or(filled(wire.access_token)).ok_or_else(|| invalid("gives an empty token"))?;
     let authorization =
         authorization::bearer(&token).ok_or_else(|| invalid("gives a token that cannot be sent in a header"))?;
-    let life = wire.expires_in.and_then(|life| life.as_f64()).filter(|life| *life > 0.0);
-    let life = life.map_or(DEFAULT_LIFE, |life| Duration::from_secs_f64(life.min(LONGEST_LIFE.as_secs_f64())));
     // A tenth is left for the way, so that a token does not expire while it is used.
-    Ok(Token { request: request.clone(), authorization, expires: Instant::now() + life * 9 / 10 })
+    let expires = Instant::now() + life(wire.expires_in.as_ref()) * 9 / 10;
+    Ok(Token { authorization, expires })
+}
+
+/// How long a token is good for. What makes no sense counts as not said.
+fn life(expires_in: Option<&serde_json::Number>) -> Duration {
+    let seconds = expires_in.and_then(serde_json::Number::as_f64).filter(|seconds| *seconds > 0.0);
+    seconds.map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
 }
 
 fn waited_too_long(answer: &Answer) -> Fault {
@@ -220,15 +234,14 @@ fn waited_too_long(answer: &Answer) -> Fault {
 mod tests {
     use super::*;
 
-    fn request(scope: Option<&str>) -> TokenRequest {
-        let service = Some("a service".to_owned());
-        TokenRequest { realm: "https://auth.io/token?x=1".into(), service, scope: scope.map(str::to_owned) }
-    }
-
     #[test]
     fn each_credential_asks_in_its_own_way() {
         let realm = || Url::parse("https://auth.io/token?x=1").unwrap();
-        let request = request(Some("repository:a/b:pull repository:c:pull"));
+        let request = TokenRequest {
+            realm: realm().into(),
+            service: Some("a service".into()),
+            scope: Some("repository:a/b:pull repository:c:pull".into()),
+        };
         let query =
             "https://auth.io/token?x=1&service=a+service&scope=repository%3Aa%2Fb%3Apull&scope=repository%3Ac%3Apull";
         let anonymous = ask(realm(), Guard::Named, &request, &Credential::Anonymous, 1);
@@ -245,25 +258,27 @@ mod tests {
         assert!(form.ends_with("&refresh_token=t%26") && identity.authorization.is_none());
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_token_lives_as_long_as_it_says() {
-        for (body, life) in [
-            (r#"{"token":"t","expires_in":300}"#, 270),
-            (r#"{"access_token":"t"}"#, 54),
-            (r#"{"token":"t","access_token":"other","expires_in":-5}"#, 54),
-            (r#"{"token":"t","expires_in":1e300}"#, 77_760),
-            (r#"{"token":"","access_token":"t","expires_in":0.5,"issued_at":"9999"}"#, 0),
-        ] {
-            let token = read(&Answer::test(200, body), &request(None)).unwrap_or_else(|_| panic!("{body}"));
+    #[test]
+    fn a_token_is_under_either_name() {
+        for body in [r#"{"token":"t"}"#, r#"{"access_token":"t"}"#, r#"{"token":"","access_token":"t","x":[]}"#] {
+            let token = read(&Answer::test(200, body)).unwrap_or_else(|_| panic!("{body}"));
             assert_eq!(token.authorization, "Bearer t");
-            assert_eq!((token.expires - Instant::now()).as_secs(), life, "{body}");
+            assert!(token.authorization.is_sensitive());
         }
+    }
+
+    #[test]
+    fn a_token_lives_as_long_as_it_says() {
+        for (said, seconds) in [("300", 300.0), ("0.5", 0.5), ("0", 60.0), ("-5", 60.0), ("1e300", 86_400.0)] {
+            assert_eq!(life(Some(&said.parse().unwrap())).as_secs_f64(), seconds, "{said}");
+        }
+        assert_eq!(life(None), DEFAULT_LIFE);
     }
 
     #[test]
     fn what_is_no_token_is_refused() {
         for body in ["", "null", "[]", "{}", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":7}"#, "<html>"] {
-            let fault = read(&Answer::test(200, body), &request(None)).err().unwrap();
+            let fault = read(&Answer::test(200, body)).err().unwrap();
             assert_eq!(fault.class, ErrorClass::InvalidContent, "{body}");
         }
     }

@@ -5,6 +5,7 @@ mod architecture;
 mod fake_api;
 mod live;
 mod real_registry;
+mod registry_client;
 mod resolve;
 mod serve;
 mod support;

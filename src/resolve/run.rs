@@ -82,6 +82,7 @@ impl Run {
             self.start_tasks();
             tokio::select! {
                 biased;
+                _ = ticks.tick() => self.tell_progress(),
                 want = wants.next(), if self.is_open => {
                     // What is ready now is sorted before any of it starts.
                     self.accept(want);
@@ -95,7 +96,6 @@ impl Run {
                     // A panic is a bug of ours, and none of an image.
                     Err(error) => std::panic::resume_unwind(error.into_panic()),
                 },
-                _ = ticks.tick() => self.tell_progress(),
             }
         }
         self.into_resolution()

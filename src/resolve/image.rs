@@ -47,8 +47,8 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
 impl Learned {
     async fn learn(&mut self, shared: &Shared, session: &Session, want: &Want) {
         let repository = want.reference.repository();
-        let candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
-        self.failures.extend(candidates.failures.iter().cloned());
+        let mut candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
+        self.failures.append(&mut candidates.failures);
         self.attempts = Attempts::new(candidates);
         match self.attempts.open(session, &want.reference).await {
             Ok(Opened { fetched, credential }) => {
@@ -58,7 +58,7 @@ impl Learned {
                 self.failures.extend(more);
             }
             Err(failure) => {
-                self.failures.push(failure);
+                self.failures.extend(failure);
                 // Somebody may look, and the reference is gone: what runs may still be there, or not.
                 if let Some(credential) = self.attempts.knows_of_nothing().cloned() {
                     let source = Source { session, repository, credential: &credential };

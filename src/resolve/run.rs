@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::documents::Documents;
@@ -91,10 +91,12 @@ impl Run {
                     }
                 }
                 () = stop.stopped(), if self.is_open => self.is_open = false,
-                Some(ended) = self.tasks.join_next() => match ended {
+                Some(ended) = self.tasks.join_next() => match ended.map_err(JoinError::try_into_panic) {
                     Ok((answer, duration_ms)) => self.finish(answer, duration_ms),
                     // A panic is a bug of ours, and none of an image.
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                    // The runtime shuts down: nobody waits for an answer.
+                    Err(Err(_)) => {}
                 },
             }
         }

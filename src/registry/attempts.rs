@@ -17,7 +17,7 @@ pub(super) enum Trouble {
     /// the request, at this attempt
     Request(Fault),
     /// what trying again does not help, or has not helped: a token that had its own attempts
-    Final(Failure),
+    Final(Box<Failure>),
 }
 
 impl From<Fault> for Trouble {
@@ -37,7 +37,7 @@ where
     loop {
         let fault = match caller.wire.stop.or(work()).await {
             Some(Ok(done)) => return Ok(done),
-            Some(Err(Trouble::Final(failure))) => return Err(failure),
+            Some(Err(Trouble::Final(failure))) => return Err(*failure),
             Some(Err(Trouble::Request(fault))) => fault,
             None => return Err(canceled(subject, attempts)),
         };

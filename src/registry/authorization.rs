@@ -92,7 +92,7 @@ pub(super) async fn authorized(
             Some(Challenge::Bearer(request)) => {
                 let demand = Demand { answer: &answer, request: &request, refused: ask.authorization.as_ref() };
                 let granted = tokens.grant(caller, access.name, &key, demand, access.credential).await;
-                let Granted { authorization, fresh } = granted.map_err(Trouble::Final)?;
+                let Granted { authorization, fresh } = granted.map_err(|failure| Trouble::Final(failure.into()))?;
                 (ask.authorization, last) = (Some(authorization), fresh);
             }
             Some(Challenge::Basic) if matches!(access.credential, Credential::Password { .. }) => {

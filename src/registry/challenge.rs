@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(challenge(&["BASIC"]), Some(Challenge::Basic));
         assert_eq!(challenge(&["Bearer service=\"no realm\"", "Basic"]), Some(Challenge::Basic));
         assert_eq!(challenge(&["Negotiate"]), Some(Challenge::Unknown("Negotiate".into())));
-        assert_eq!(challenge(&["Basic realm=\"r\", \"garbage"]), Some(Challenge::Basic));
+        assert_eq!(challenge(&["Basic realm=\"r\", Bearer realm=\"cut"]), Some(Challenge::Basic));
         assert_eq!(challenge(&[",,,"]), None);
     }
 

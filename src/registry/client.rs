@@ -23,7 +23,7 @@ use crate::image::{Descriptor, Digest, Failure, Repository};
 use crate::limits::Limits;
 use crate::resolve::RegistryTally;
 use crate::stop::Stop;
-use crate::vocabulary::{ErrorClass, Via};
+use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// Asks registries; cheap to clone, and all clones are one.
 #[derive(Clone)]
@@ -118,7 +118,7 @@ impl Session {
         target: &str,
         credential: &Credential,
     ) -> Result<Fetched, Failure> {
-        let target = Target::parse(repository, target)?;
+        let target = Target::parse(repository, target).ok_or_else(|| no_target(repository, target))?;
         let item = Item::manifest(Method::GET, repository, &target, credential);
         let verified = |answer: &Answer| {
             verify::manifest(&answer.body, target.digest.as_ref(), &answer.headers, answer.content_type())
@@ -131,7 +131,7 @@ impl Session {
     /// Asks which digest `target`, a tag or a digest, names, without fetching it. Docker Hub does not count that
     /// against the quota (<https://docs.docker.com/docker-hub/usage/pulls/>).
     pub async fn head(&self, repository: &Repository, target: &str, credential: &Credential) -> Result<Head, Failure> {
-        let target = Target::parse(repository, target)?;
+        let target = Target::parse(repository, target).ok_or_else(|| no_target(repository, target))?;
         let item = Item::manifest(Method::HEAD, repository, &target, credential);
         let (digest, answer, endpoint, via) =
             self.fetch(&item, |answer| Ok(verify::announced(&answer.headers))).await?;
@@ -182,6 +182,11 @@ impl Session {
         let (content, answer) = retried(caller, item.subject, || item.ask(caller, tokens, registry, &verify)).await?;
         Ok((content, answer, registry.origin(), Via::Registry))
     }
+}
+
+fn no_target(repository: &Repository, target: &str) -> Failure {
+    let message = format!("{repository}: {target:?} is no tag and no digest; check the reference");
+    Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidReference, message)
 }
 
 /// Goes on without `mirror`. One that cannot be reached costs one attempt for the run, not one for each image.

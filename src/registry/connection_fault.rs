@@ -15,7 +15,7 @@ use crate::vocabulary::ErrorClass;
 ///
 /// The error's own text is never shown: it holds the URL.
 pub(super) fn connection_fault(error: &reqwest::Error, origin: &str) -> Fault {
-    if causes(error).any(|cause| cause.is::<LessPublic>()) {
+    if causes(error).any(<dyn Error>::is::<LessPublic>) {
         const WHAT: &str = "has only addresses that are less public than the server that named it";
         const REMEDY: &str = "this was not followed, for safety; check the registry's settings";
         return Fault { sent: false, ..Fault::final_answer(ErrorClass::Refused, origin, WHAT, REMEDY) };

@@ -27,18 +27,15 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Reads `text` by the grammar of references.
-    pub(super) fn parse(repository: &Repository, text: &str) -> Result<Self, Failure> {
+    /// Reads `text` by the grammar of references; `None` when it is neither.
+    pub(super) fn parse(repository: &Repository, text: &str) -> Option<Self> {
         let digest = Digest::parse(text).ok();
         let name = format!("{repository}{}{text}", if digest.is_some() { '@' } else { ':' });
         let same = |reference: &Reference| {
             reference.repository() == repository && reference.target() == text && reference.digest() == digest.as_ref()
         };
-        if Reference::parse(&name).is_ok_and(|reference| same(&reference)) {
-            return Ok(Self { name, text: text.to_owned(), digest });
-        }
-        let message = format!("{repository}: {text:?} is no tag and no digest; check the reference");
-        Err(Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidReference, message))
+        let valid = Reference::parse(&name).is_ok_and(|reference| same(&reference));
+        valid.then(|| Self { name, text: text.to_owned(), digest })
     }
 }
 
@@ -142,7 +139,7 @@ impl<'a> Item<'a> {
         }
         match unsettled {
             Some(outcome) => self.judge(caller, outcome?, verify),
-            None => Err(Trouble::Final(self.unreachable())),
+            None => Err(Trouble::Final(self.unreachable().into())),
         }
     }
 
@@ -199,7 +196,7 @@ mod tests {
             ("sha256:00", false),
             (&format!("1@{digest}"), false),
         ] {
-            assert_eq!(Target::parse(repository.repository(), text).is_ok(), valid, "{text:?}");
+            assert_eq!(Target::parse(repository.repository(), text).is_some(), valid, "{text:?}");
         }
     }
 }

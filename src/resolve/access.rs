@@ -6,7 +6,7 @@ use super::Access;
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
 use crate::registry::{Fetched, Session};
-use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, ErrorStage};
+use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
 
 /// What candidates there are for a reference, and what became of those that were tried.
 #[derive(Default)]
@@ -32,8 +32,9 @@ impl Attempts {
 
     /// Tries one candidate after the other until one is accepted.
     ///
-    /// An answer that is not about the credential ends it. When all are refused, the most telling refusal is returned.
-    pub(super) async fn open(&mut self, session: &Session, reference: &Reference) -> Result<Opened, Failure> {
+    /// An answer that is not about the credential ends it. When all are refused, the most telling refusal is returned;
+    /// none if there is nothing to try.
+    pub(super) async fn open(&mut self, session: &Session, reference: &Reference) -> Result<Opened, Option<Failure>> {
         let mut refusal: Option<(bool, Failure)> = None;
         for candidate in self.candidates.list.clone() {
             if self.outcome(&candidate.credential).is_some() {
@@ -48,14 +49,10 @@ impl Attempts {
                         refusal = Some(next);
                     }
                 }
-                Err(failure) => return Err(failure),
+                Err(failure) => return Err(Some(failure)),
             }
         }
-        let nothing_to_try = || {
-            let message = format!("{reference} was not asked for: there is no credential to try, not even none");
-            Failure::unsent(ErrorStage::Credentials, ErrorClass::Unauthorized, message)
-        };
-        Err(refusal.map_or_else(nothing_to_try, |(_, failure)| failure))
+        Err(refusal.map(|(_, failure)| failure))
     }
 
     /// Once a reference is open: tries what failing pods would use, and whether a refused pull secret is needed at

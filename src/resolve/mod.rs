@@ -1,15 +1,16 @@
 //! Image uses in, resolved images out.
 //!
 //! Each wanted image goes one way: its top document is asked for with one credential after the other
-//! ([`access`]), then the manifests of the wanted platforms and their configs ([`image`], [`choose`]), then the
-//! digests that run and that the reference does not name ([`running`]). What is fetched by digest is fetched once in
-//! a run ([`documents`]).
+//! (`access`), then the manifests of the wanted platforms and their configs (`manifests`, `choose`), then the
+//! digests that run and that the reference does not name (`running`). What is fetched by digest is fetched once in
+//! a run (`documents`).
 
 mod access;
 mod answer;
 mod choose;
 mod documents;
 mod image;
+mod manifests;
 mod run;
 mod running;
 

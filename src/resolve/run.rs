@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use super::documents::Documents;
@@ -82,6 +82,7 @@ impl Run {
             self.start_tasks();
             tokio::select! {
                 biased;
+                _ = ticks.tick() => self.tell_progress(),
                 want = wants.next(), if self.is_open => {
                     // What is ready now is sorted before any of it starts.
                     self.accept(want);
@@ -90,12 +91,13 @@ impl Run {
                     }
                 }
                 () = stop.stopped(), if self.is_open => self.is_open = false,
-                Some(ended) = self.tasks.join_next() => match ended {
+                Some(ended) = self.tasks.join_next() => match ended.map_err(JoinError::try_into_panic) {
                     Ok((answer, duration_ms)) => self.finish(answer, duration_ms),
                     // A panic is a bug of ours, and none of an image.
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                    // The runtime shuts down: nobody waits for an answer.
+                    Err(Err(_)) => {}
                 },
-                _ = ticks.tick() => self.tell_progress(),
             }
         }
         self.into_resolution()

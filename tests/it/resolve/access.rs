@@ -1,7 +1,7 @@
 //! Credentials: which are tried, in which order, how often, and what is told of them.
 
 use imagefacts::resolve::Answer;
-use imagefacts::vocabulary::{ErrorClass, ImageStatus};
+use imagefacts::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
 
 use super::fake_registry::FakeRegistry;
 use super::{Bench, context, want};
@@ -135,4 +135,46 @@ async fn where_only_our_login_works_anonymous_is_asked_for_the_cluster() {
         "anonymous - [] refused unauthorized",
     ];
     assert_eq!((answer.status, access(&answer).as_slice()), (ImageStatus::Resolved, &expected.map(str::to_owned)[..]));
+}
+
+#[tokio::test]
+async fn of_several_refusals_the_most_telling_one_is_the_failure() {
+    let registry = FakeRegistry::start().await;
+    let kept = registry.put_image("app", None, "linux/amd64", "app");
+    registry.restrict("app", &["ours"]);
+    let host = registry.host();
+    for (contexts, class) in [
+        // Nothing of the cluster's applies: that who may look finds nothing tells more than that others may not look.
+        ([].into(), ErrorClass::NotFound),
+        // What the cluster's own secret is told comes before what we are told.
+        ([context("a", &["stale"], false)].into(), ErrorClass::Unauthorized),
+    ] {
+        let mut bench = Bench::new().secret("a/stale", &host, "stale", "wrong");
+        let auths = format!(r#"{{"auths":{{"{host}":{{"username":"ours","password":"right"}}}}}}"#);
+        bench.env.insert("DOCKER_AUTH_CONFIG".to_owned(), auths);
+        let mut wanted = want(registry.reference("app:deleted"), &["linux/amd64"]);
+        wanted.contexts = contexts;
+        wanted.running = [kept.manifest.clone()].into();
+        let answer = bench.resolve_one(wanted).await;
+        let classes: Vec<ErrorClass> = answer.failures.iter().map(|failure| failure.class).collect();
+        assert_eq!((answer.status, classes), (ImageStatus::Failed, vec![class]), "{answer:?}");
+        // Who may look is asked for what runs, too.
+        assert_eq!(answer.running[&kept.manifest].kind, DigestKind::Manifest);
+    }
+}
+
+#[tokio::test]
+async fn a_pull_secret_that_cannot_be_read_is_told_and_the_image_resolved() {
+    let registry = FakeRegistry::start().await;
+    registry.put_image("app", Some("1"), "linux/amd64", "app");
+    // The quote in the host's place breaks the secret's JSON.
+    let bench = Bench::new().secret("a/broken", "\"", "user", "password");
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.contexts = [context("a", &["broken"], false)].into();
+    let answer = bench.resolve_one(wanted).await;
+    assert_eq!((answer.status, answer.failures.len()), (ImageStatus::Resolved, 1), "{answer:?}");
+    assert_eq!(
+        (answer.failures[0].stage, answer.failures[0].class),
+        (ErrorStage::Credentials, ErrorClass::InvalidContent)
+    );
 }

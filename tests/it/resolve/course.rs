@@ -96,6 +96,28 @@ async fn a_run_that_is_told_to_end_answers_for_every_image() {
 }
 
 #[tokio::test]
+async fn progress_is_told_while_nothing_else_happens_and_not_after_the_last_image() {
+    let registry = FakeRegistry::start().await;
+    registry.silence("app/manifests/hangs");
+    let bench = Bench::new();
+    let progress = || {
+        let events = bench.events.0.lock().unwrap();
+        events.iter().find(|event| matches!(event, Event::Progress { .. })).cloned()
+    };
+    let wait = async {
+        while progress().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bench.stop.stop(StopReason::Interrupted);
+    };
+    let wants = vec![want(registry.reference("app:hangs"), &["linux/amd64"])];
+    tokio::join!(bench.resolve_all(wants), wait);
+    let Some(Event::Progress { done, total, failed, eta_seconds, .. }) = progress() else { panic!("no progress") };
+    assert_eq!((done, total, failed, eta_seconds), (0, 1, 0, None));
+    assert!(matches!(bench.events.0.lock().unwrap().last(), Some(Event::Image { .. })));
+}
+
+#[tokio::test]
 async fn without_fallback_the_first_failure_ends_the_run() {
     let registry = FakeRegistry::start().await;
     registry.put_image("app", Some("b"), "linux/amd64", "b");

@@ -212,45 +212,22 @@ fn gap(namespace: &str, resource: &str, reason: &str, message: String) -> Gap {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-
     use super::*;
-
-    /// The secrets that were recorded from a cluster, by name.
-    fn recorded(name: &str) -> PullSecret {
-        let list: serde_json::Value =
-            serde_json::from_str(include_str!("../../testdata/kubernetes-1.36/secrets.json")).unwrap();
-        let items = list["items"].as_array().unwrap();
-        let secret = items.iter().find(|secret| secret["metadata"]["name"] == name).unwrap();
-        let decode = |value: &serde_json::Value| {
-            base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap()
-        };
-        let data = secret["data"].as_object().unwrap().iter().map(|(key, value)| (key.clone(), decode(value)));
-        PullSecret::new(secret["type"].as_str().unwrap(), data.collect())
-    }
+    use crate::cluster::objects::Secret;
 
     #[test]
     fn both_kinds_of_recorded_secrets_are_read() {
+        #[derive(serde::Deserialize)]
+        struct Recorded {
+            items: Vec<Secret>,
+        }
+        let text = include_str!("../../testdata/kubernetes-1.36/secrets.json");
+        let recorded: Recorded = serde_json::from_str(text).unwrap();
         for (name, key) in [("ghcr-pull", "ghcr.io"), ("legacy-pull", "registry.example.com:5000")] {
-            let config = recorded(name).parse().unwrap();
+            let secret = recorded.items.iter().find(|secret| secret.metadata.name.as_deref() == Some(name)).unwrap();
+            let config = parse(secret.pull_secret().as_ref()).unwrap();
             assert_eq!(config.entries.iter().map(|entry| entry.key.as_str()).collect::<Vec<_>>(), [key], "{name}");
         }
-    }
-
-    #[test]
-    fn a_secret_is_what_its_type_says_and_has_the_key_of_that_type() {
-        let data = |key: &str| BTreeMap::from([(key.to_owned(), b"{}".to_vec())]);
-        for (kind, key, is_read) in [
-            ("kubernetes.io/dockerconfigjson", ".dockerconfigjson", true),
-            ("kubernetes.io/dockercfg", ".dockercfg", true),
-            ("kubernetes.io/dockerconfigjson", ".dockercfg", false),
-            ("kubernetes.io/dockercfg", ".dockerconfigjson", false),
-            ("Opaque", ".dockerconfigjson", false),
-        ] {
-            let secret = PullSecret::new(kind, data(key));
-            assert_eq!(!matches!(secret, PullSecret::Other), is_read, "{kind} with {key}");
-        }
-        let empty = BTreeMap::from([(".dockercfg".to_owned(), Vec::new())]);
-        assert!(matches!(PullSecret::new("kubernetes.io/dockercfg", empty), PullSecret::Other));
+        assert!(parse(None).unwrap().entries.is_empty());
     }
 }

@@ -91,7 +91,11 @@ fn started(namespaces: &[String], include_images: bool) -> String {
 }
 
 fn image(status: &str, reference: &str, error: Option<&EventError>) -> String {
-    let error = error.map_or_else(String::new, |error| format!(": {}: {}", error.class, clean(&error.message)));
+    let error = error.map_or_else(String::new, |error| {
+        // The message stands alone elsewhere, and names the image for that; here it is named already.
+        let message = error.message.strip_prefix(reference).and_then(|rest| rest.strip_prefix(": "));
+        format!(": {}: {}", error.class, clean(message.unwrap_or(&error.message)))
+    });
     format!("{status}  {}{error}", clean(reference))
 }
 

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Where the time comes from. It is handed to whoever needs it; nothing else asks the system.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +14,11 @@ pub enum Clock {
     /// Always the same moment; no time passes.
     Fixed(Timestamp),
 }
+
+/// A moment as documents and events hold it: RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Time(#[schemars(with = "String", extend("format" = "date-time"))] pub Timestamp);
 
 /// Measures how long something takes.
 #[derive(Debug, Clone, Copy)]

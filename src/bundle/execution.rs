@@ -7,8 +7,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use crate::facts::document::{Generator, RegistryRun, Time};
-use crate::render::columns;
-use crate::text::{clean, duration};
+use crate::text::{clean, columns, duration};
 
 /// What `execution-data/collection.json` says. As text it is `execution-data/summary.txt`.
 #[skip_serializing_none]

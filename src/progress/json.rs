@@ -8,8 +8,8 @@ use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
 use crate::clock::Clock;
+use crate::clock::Time;
 use crate::event::{Event, Sink};
-use crate::facts::document::Time;
 
 /// The version of the lines' format: a higher one would not be understood by today's readers.
 const VERSION: u8 = 1;

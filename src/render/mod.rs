@@ -4,8 +4,6 @@
 
 mod inspect;
 mod json;
-mod table;
 
 pub use inspect::inspect;
 pub use json::json;
-pub use table::columns;

@@ -2,7 +2,7 @@
 
 use super::{Manifests, errors, show, size};
 use crate::facts::document::{Access, Build, Config, Image, Manifest, Variant};
-use crate::render::table::columns;
+use crate::text::columns;
 use crate::text::{clean, count};
 
 /// The image, then each of its platforms, then what went wrong.

@@ -2,8 +2,8 @@
 
 use super::{Manifests, errors, show, size};
 use crate::facts::document::{Image, Variant};
-use crate::render::table::{columns, keep_end, width as width_of};
 use crate::text::clean;
+use crate::text::{columns, keep_end, width as width_of};
 use crate::vocabulary::ImageStatus;
 
 const TITLES: [&str; 7] = ["REFERENCE", "STATUS", "DIGEST", "PLATFORMS", "SIZE", "LAYERS", "CREATED"];

@@ -22,13 +22,13 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 }
 
 /// How many columns of a terminal `rows` take.
-pub(super) fn width(rows: &[Vec<String>]) -> usize {
+pub(crate) fn width(rows: &[Vec<String>]) -> usize {
     let widths = widths(rows);
     widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)
 }
 
 /// `text` in at most `width` columns: of what is longer, the end, which tells images apart.
-pub(super) fn keep_end(text: &str, width: usize) -> String {
+pub(crate) fn keep_end(text: &str, width: usize) -> String {
     if measure_text_width(text) <= width {
         return text.to_owned();
     }

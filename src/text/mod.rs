@@ -1,6 +1,11 @@
-//! Text from outside, made fit for a terminal, and numbers as people read them.
+//! Text for people: from outside, made fit for a terminal; numbers as people read them; columns.
+
+mod columns;
 
 use std::borrow::Cow;
+
+pub use columns::columns;
+pub(crate) use columns::{keep_end, width};
 
 /// Makes what a terminal would obey, hide or reorder visible: `\n`, `\u{1b}`, `\u{202e}`.
 ///

@@ -82,7 +82,7 @@ impl Account {
     }
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
     /// When the image must be done. Its time begins with its first request: it is not its fault when it has to wait
     /// for a permit, or for a pause that began before.
     pub(super) fn deadline(self) -> Instant {
@@ -91,7 +91,7 @@ impl Caller<'_> {
     }
 
     /// Waits until a request to the server at `origin` may be made.
-    async fn turn(&self, origin: &str) -> Result<Turn<'_>, Fault> {
+    async fn turn(self, origin: &str) -> Result<Turn<'a>, Fault> {
         loop {
             match self.wire.pauses.until(origin) {
                 Some(until) if until >= self.deadline() => return Err(paused(origin)),
@@ -110,11 +110,13 @@ impl Caller<'_> {
         }
     }
 
+    /// Counts a request, and says when it must be done.
     fn begin_request(self) -> Instant {
-        self.account.deadline.get_or_init(|| Instant::now() + self.wire.limits.image_timeout);
+        let (now, limits, run) = (Instant::now(), &self.wire.limits, self.wire.stop.deadline());
         self.account.requests.fetch_add(1, Relaxed);
         self.host.count_request();
-        self.deadline().min(Instant::now() + self.wire.limits.request_timeout)
+        self.account.deadline.get_or_init(|| now.checked_add(limits.image_timeout).unwrap_or(run));
+        now.checked_add(limits.request_timeout).unwrap_or(run).min(self.deadline())
     }
 }
 

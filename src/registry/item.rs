@@ -60,7 +60,7 @@ impl<'a> Item<'a> {
         target: &'a Target,
         credential: &'a Credential,
     ) -> Self {
-        let subject = Subject { stage: ErrorStage::Manifest, name: &target.name };
+        let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
         let path = format!("manifests/{}", target.text);
         Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
     }
@@ -72,7 +72,7 @@ impl<'a> Item<'a> {
         digest: &Digest,
         credential: &'a Credential,
     ) -> Self {
-        let subject = Subject { stage: ErrorStage::Config, name };
+        let subject = Subject { stage: ErrorStage::Config, name, server: "" };
         let path = format!("blobs/{digest}");
         Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
     }

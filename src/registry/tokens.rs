@@ -120,7 +120,7 @@ impl Tokens {
         let slot = Arc::clone(lock(&self.slots).entry(key.clone()).or_default());
         let flights = slot.flights.load(Relaxed);
         let name = format!("{}/{}", caller.host.name, key.repository);
-        let subject = Subject { stage: ErrorStage::Token, name: &name };
+        let subject = Subject { stage: ErrorStage::Token, name: &name, server: "" };
         let Ok(mut last) = timeout_at(caller.deadline(), slot.last.lock()).await else {
             return Err(waited_too_long(demand.answer).into_failure(subject, 0));
         };
@@ -164,6 +164,7 @@ async fn fetch(
     let ask = ask(realm, guard, demand.request, credential, caller.wire.limits.token_bytes);
     let asked = Asked { stage: ErrorStage::Token, registry: &caller.host.name, with_credential };
     let confidence = Confidence::of(credential, None);
+    let subject = Subject { server: "the token server ", ..subject };
     retried(caller, subject, || async {
         let answer = exchange(caller, &ask).await?;
         if !answer.status.is_success() {

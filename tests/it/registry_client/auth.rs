@@ -116,10 +116,10 @@ async fn many_images_of_a_repository_share_one_token_request() {
     let (client, repository) = (client(), server.repository("a"));
     let images = (0..20).map(|nth| {
         let (session, repository) = (client.session(), repository.clone());
-        async move { session.manifest(&repository, &format!("v{nth}"), &Credential::Anonymous).await }
+        tokio::spawn(async move { session.manifest(&repository, &format!("v{nth}"), &Credential::Anonymous).await })
     });
     for outcome in futures::future::join_all(images).await {
-        outcome.unwrap();
+        outcome.unwrap().unwrap();
     }
     assert_eq!(server.count("/token"), 1);
 }

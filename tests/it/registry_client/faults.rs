@@ -107,6 +107,17 @@ async fn a_server_that_asks_for_a_pause_gets_one_from_everyone() {
 }
 
 #[tokio::test]
+async fn who_says_when_to_come_back_is_asked_until_no_time_is_left() {
+    let server = Server::http(|_| reply(429, "").with("retry-after", "1")).await;
+    let limits = Limits { retries: 0, image_timeout: Duration::from_secs(4), ..Limits::default() };
+    let session = client_with(&RegistryOptions::default(), &limits, Events::none()).session();
+    let failure = session.manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
+    assert_eq!((failure.class, failure.retry_after_seconds), (ErrorClass::RateLimited, Some(1)));
+    assert!((2..=4).contains(&failure.attempts), "{}", failure.attempts);
+    assert_eq!(session.requests(), u64::from(failure.attempts));
+}
+
+#[tokio::test]
 async fn a_pause_that_is_longer_than_the_run_is_not_waited_for() {
     let server = Server::http(|_| reply(429, "").with("retry-after", "99999999999999999999")).await;
     let (client, repository) = (client(), server.repository("a"));

@@ -1,4 +1,5 @@
 //! Which local source serves which repository.
+#![allow(clippy::disallowed_methods, reason = "tests make their own files")]
 
 use super::*;
 use crate::image::Reference;

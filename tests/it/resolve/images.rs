@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use imagefacts::image::{Document, Platform};
+use imagefacts::image::{Digest, Document, Platform};
 use imagefacts::resolve::{Answer, WantedPlatforms};
 use imagefacts::vocabulary::{ErrorClass, ImageStatus, ManifestKind};
 use serde_json::json;
 
-use super::fake_registry::{FakeRegistry, MANIFEST};
+use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
 use super::{Bench, want};
 
 fn platforms(answer: &Answer) -> Vec<String> {
@@ -190,7 +190,7 @@ async fn an_endless_index_is_cut() {
 #[tokio::test]
 async fn artifacts_and_schema_1_need_no_config() {
     let registry = FakeRegistry::start().await;
-    let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", "size": 2});
+    let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2});
     let artifact =
         json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "a/b", "config": empty, "layers": []});
     registry.put("app", Some("artifact"), MANIFEST, &artifact);
@@ -216,7 +216,8 @@ async fn artifacts_and_schema_1_need_no_config() {
 #[tokio::test]
 async fn what_is_no_manifest_fails_with_what_is_wrong() {
     let registry = FakeRegistry::start().await;
-    let both = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": {"mediaType": "x", "digest": format!("sha256:{}", "0".repeat(64)), "size": 1}, "layers": [], "manifests": []});
+    let config = json!({"mediaType": CONFIG, "digest": Digest::of(b"{}"), "size": 2});
+    let both = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], "manifests": []});
     registry.put("app", Some("both"), MANIFEST, &both);
     registry.put("app", Some("other"), "application/x", &json!({"mediaType": "application/x"}));
     for (tag, class) in

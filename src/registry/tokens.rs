@@ -200,7 +200,8 @@ fn ask(mut realm: Url, guard: Guard, request: &TokenRequest, credential: &Creden
 struct WireToken {
     token: Option<String>,
     access_token: Option<String>,
-    expires_in: Option<serde_json::Number>,
+    /// seconds; what is no number counts as not said
+    expires_in: Option<serde_json::Value>,
 }
 
 fn read(answer: &Answer) -> Result<Token, Fault> {
@@ -220,8 +221,8 @@ fn read(answer: &Answer) -> Result<Token, Fault> {
 }
 
 /// How long a token is good for. What makes no sense counts as not said.
-fn life(expires_in: Option<&serde_json::Number>) -> Duration {
-    let seconds = expires_in.and_then(serde_json::Number::as_f64).filter(|seconds| *seconds > 0.0);
+fn life(expires_in: Option<&serde_json::Value>) -> Duration {
+    let seconds = expires_in.and_then(serde_json::Value::as_f64).filter(|seconds| *seconds > 0.0);
     seconds.map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
 }
 
@@ -270,7 +271,9 @@ mod tests {
 
     #[test]
     fn a_token_lives_as_long_as_it_says() {
-        for (said, seconds) in [("300", 300.0), ("0.5", 0.5), ("0", 60.0), ("-5", 60.0), ("1e300", 86_400.0)] {
+        for (said, seconds) in
+            [("300", 300.0), ("0.5", 0.5), ("0", 60.0), ("-5", 60.0), ("1e300", 86_400.0), ("\"300\"", 60.0)]
+        {
             assert_eq!(life(Some(&said.parse().unwrap())).as_secs_f64(), seconds, "{said}");
         }
         assert_eq!(life(None), DEFAULT_LIFE);

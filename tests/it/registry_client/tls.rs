@@ -1,9 +1,11 @@
 //! Certificates, and the choice between https and plain http.
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 
+use axum::serve::Listener;
 use imagefacts::credentials::Credential;
 use imagefacts::event::Events;
 use imagefacts::limits::Limits;
@@ -11,9 +13,11 @@ use imagefacts::registry::RegistryOptions;
 use imagefacts::vocabulary::{ErrorClass, ErrorStage};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::server::{Server, document, reply};
+use super::server::{Server, document, reply, repository};
 use super::{client_with, password};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
@@ -25,16 +29,19 @@ fn authority() -> Authority {
 }
 
 fn acceptor(authority: &Authority, params: CertificateParams) -> TlsAcceptor {
+    TlsAcceptor::from(Arc::new(server_config(authority, params)))
+}
+
+fn server_config(authority: &Authority, params: CertificateParams) -> rustls::ServerConfig {
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+        .unwrap()
 }
 
 fn named(name: &str) -> CertificateParams {
@@ -128,6 +135,46 @@ async fn what_a_loopback_registry_speaks_is_found_once() {
     let fetched = second.manifest(&server.repository("a"), "2", &Credential::Anonymous).await.unwrap();
     assert_eq!(fetched.endpoint, format!("https://{}", server.address));
     assert_eq!((second.requests(), server.lines().len()), (1, 2));
+}
+
+struct TlsListener(TcpListener, TlsAcceptor);
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.0.accept().await.unwrap();
+            if let Ok(stream) = self.1.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_offered() {
+    let authority = authority();
+    let (options, _file) = trusting(&authority);
+    let mut config = server_config(&authority, named("localhost"));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = |request: axum::extract::Request| async move {
+        assert_eq!(request.version(), axum::http::Version::HTTP_2);
+        document().0
+    };
+    let listener = TlsListener(listener, TlsAcceptor::from(Arc::new(config)));
+    tokio::spawn(axum::serve(listener, axum::Router::new().fallback(answer)).into_future());
+    let repository = repository(&format!("localhost:{}/a", address.port()));
+    let client = client_with(&options, &Limits { retries: 0, ..Limits::default() }, Events::none());
+    let fetched = client.session().manifest(&repository, "1", &Credential::Anonymous).await.unwrap();
+    assert_eq!((fetched.digest, fetched.endpoint), (document().1, format!("https://localhost:{}", address.port())));
 }
 
 /// Without any certificates, plain http works and https says what is missing.

@@ -6,10 +6,13 @@ use tokio::time::{Instant, sleep};
 
 use super::exchange::Caller;
 use super::fault::{Fault, Subject};
-use super::retry::delays;
+use super::retry::{delays, spread};
 use crate::event::Event;
 use crate::image::Failure;
 use crate::vocabulary::ErrorClass;
+
+/// A pause for which a server asks has at least this length; a shorter one is no better than our own back-off.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What can go wrong with a request that may need a token.
 #[derive(Debug)]
@@ -42,16 +45,18 @@ where
             None => return Err(canceled(subject, attempts)),
         };
         attempts += u32::from(fault.sent);
-        let backoff = if fault.transient { delays.next() } else { None };
-        // A server that has had enough is left in peace by everyone, also when this was our last attempt.
-        let wait = match (backoff, fault.retry_after) {
-            (Some(backoff), asked) => Some(backoff.max(asked.unwrap_or_default())),
-            (None, asked) => asked,
+        let is_limit = fault.class == ErrorClass::RateLimited;
+        let wait = match fault.retry_after {
+            // Who says when to come back is asked until no time is left: with many images in flight, any of them may
+            // find the door closed more often than it would try in vain.
+            Some(asked) if is_limit && asked >= SHORTEST_PAUSE => Some(asked + spread()),
+            asked if fault.transient => delays.next().map(|delay| delay.max(asked.unwrap_or_default())),
+            _ => None,
         };
-        if let Some(wait) = wait.filter(|_| fault.class == ErrorClass::RateLimited) {
-            pause(caller, &fault, wait);
+        if let Some(wait) = wait.filter(|_| is_limit) {
+            pause(caller, &fault, fault.retry_after.unwrap_or(wait));
         }
-        let Some(wait) = backoff.and(wait).filter(|wait| Instant::now() + *wait < caller.deadline()) else {
+        let Some(wait) = wait.filter(|wait| Instant::now() + *wait < caller.deadline()) else {
             return Err(fault.into_failure(subject, attempts));
         };
         tracing::debug!(server = %fault.origin, class = %fault.class, attempts, "will be asked again");

@@ -12,7 +12,7 @@ use super::safety::origin;
 use super::tokens::{Demand, Granted, Key, Tokens};
 use super::words::clean;
 use crate::credentials::Credential;
-use crate::image::Digest;
+use crate::image::{Digest, Repository};
 use crate::vocabulary::ErrorClass;
 
 /// Tells credentials apart without showing them.
@@ -53,16 +53,6 @@ fn sensitive(text: String) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// A request for something in a repository.
-pub(super) struct Access<'a> {
-    /// the image, for messages
-    pub name: &'a str,
-    /// the repository's path
-    pub repository: &'a str,
-    /// who asks
-    pub credential: &'a Credential,
-}
-
 /// An answer, and what was sent as `Authorization` to get it.
 pub(super) struct Authorized {
     pub answer: Answer,
@@ -75,13 +65,14 @@ pub(super) struct Authorized {
 pub(super) async fn authorized(
     caller: Caller<'_>,
     tokens: &Tokens,
-    access: &Access<'_>,
+    repository: &Repository,
+    credential: &Credential,
     mut ask: Ask,
 ) -> Result<Authorized, Trouble> {
-    let login = Login::of(access.credential);
-    let key = Key { origin: origin(&ask.url), repository: access.repository.to_owned(), login };
-    ask.authorization = tokens.known(caller, &key, access.credential).await;
-    let mut last = matches!(access.credential, Credential::BearerToken(_));
+    let login = Login::of(credential);
+    let key = Key { origin: origin(&ask.url), repository: repository.path().to_owned(), login };
+    ask.authorization = tokens.known(caller, &key, credential).await;
+    let mut last = matches!(credential, Credential::BearerToken(_));
     loop {
         let answer = exchange(caller, &ask).await?;
         // Only the registry itself may ask for a credential, not whom it redirects to.
@@ -91,13 +82,13 @@ pub(super) async fn authorized(
         match demanded.flatten() {
             Some(Challenge::Bearer(request)) => {
                 let demand = Demand { answer: &answer, request: &request, refused: ask.authorization.as_ref() };
-                let granted = tokens.grant(caller, access.name, &key, demand, access.credential).await;
+                let granted = tokens.grant(caller, &key, demand, credential).await;
                 let Granted { authorization, fresh } = granted.map_err(|failure| Trouble::Final(failure.into()))?;
                 (ask.authorization, last) = (Some(authorization), fresh);
             }
-            Some(Challenge::Basic) if matches!(access.credential, Credential::Password { .. }) => {
+            Some(Challenge::Basic) if matches!(credential, Credential::Password { .. }) => {
                 tokens.takes_basic(&key);
-                let known = basic(access.credential);
+                let known = basic(credential);
                 if ask.authorization == known {
                     return Ok(Authorized { answer, authorization: known });
                 }

@@ -72,6 +72,20 @@ pub struct Head {
     pub via: Via,
 }
 
+/// An answer, what was verified of it, and whose it is.
+struct Got<T> {
+    content: T,
+    answer: Answer,
+    endpoint: String,
+    via: Via,
+}
+
+impl<T> Got<T> {
+    fn from(server: &Endpoint, content: T, answer: Answer) -> Self {
+        Self { content, answer, endpoint: server.origin(), via: server.via }
+    }
+}
+
 impl RegistryClient {
     /// A client for a run.
     ///
@@ -123,7 +137,7 @@ impl Session {
         let verified = |answer: &Answer| {
             verify::manifest(&answer.body, target.digest.as_ref(), &answer.headers, answer.content_type())
         };
-        let (digest, answer, endpoint, via) = self.fetch(&item, verified).await?;
+        let Got { content: digest, answer, endpoint, via } = self.fetch(&item, verified).await?;
         let content_type = answer.content_type().map(str::to_owned);
         Ok(Fetched { bytes: answer.body, digest, content_type, endpoint, via })
     }
@@ -133,8 +147,8 @@ impl Session {
     pub async fn head(&self, repository: &Repository, target: &str, credential: &Credential) -> Result<Head, Failure> {
         let target = Target::parse(repository, target).ok_or_else(|| no_target(repository, target))?;
         let item = Item::manifest(Method::HEAD, repository, &target, credential);
-        let (digest, answer, endpoint, via) =
-            self.fetch(&item, |answer| Ok(verify::announced(&answer.headers))).await?;
+        let announced = |answer: &Answer| Ok(verify::announced(&answer.headers));
+        let Got { content: digest, answer, endpoint, via } = self.fetch(&item, announced).await?;
         Ok(Head { digest, content_type: answer.content_type().map(str::to_owned), endpoint, via })
     }
 
@@ -147,8 +161,8 @@ impl Session {
     ) -> Result<Bytes, Failure> {
         let name = format!("{repository}@{}", descriptor.digest);
         let item = Item::config(&name, repository, &descriptor.digest, credential);
-        let ((), answer, ..) = self.fetch(&item, |answer| verify::content(&answer.body, descriptor)).await?;
-        Ok(answer.body)
+        let got = self.fetch(&item, |answer| verify::content(&answer.body, descriptor)).await?;
+        Ok(got.answer.body)
     }
 
     /// Requests made so far, to token servers too.
@@ -162,7 +176,7 @@ impl Session {
         &self,
         item: &Item<'_>,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
-    ) -> Result<(T, Answer, String, Via), Failure> {
+    ) -> Result<Got<T>, Failure> {
         let Shared { wire, options, hosts, tokens } = &*self.shared;
         let name = item.registry();
         let make = || Host::new(name, Endpoint::all(name, options), wire.limits.per_registry);
@@ -173,14 +187,14 @@ impl Session {
             let anonymous = item.with(&Credential::Anonymous);
             let asking = anonymous.ask(caller, tokens, mirror, &verify);
             match wire.stop.or(asking).await {
-                Some(Ok((content, answer))) => return Ok((content, answer, mirror.origin(), Via::Mirror)),
+                Some(Ok((content, answer))) => return Ok(Got::from(mirror, content, answer)),
                 Some(Err(trouble)) => leave(mirror, &trouble),
                 None => return Err(canceled(item.subject, 0)),
             }
         }
         let Some(registry) = registry.first() else { return Err(item.unreachable()) };
         let (content, answer) = retried(caller, item.subject, || item.ask(caller, tokens, registry, &verify)).await?;
-        Ok((content, answer, registry.origin(), Via::Registry))
+        Ok(Got::from(registry, content, answer))
     }
 }
 

@@ -5,22 +5,25 @@ use std::io;
 
 use jiff::Timestamp;
 use rustls::CertificateError;
+use url::Url;
 
 use super::fault::Fault;
+use super::safety::origin;
 use super::transport::LessPublic;
 use super::words::clean;
 use crate::vocabulary::ErrorClass;
 
-/// What is behind `error`, which the server at `origin` caused.
+/// What is behind `error`, which a request to `url` caused.
 ///
 /// The error's own text is never shown: it holds the URL.
-pub(super) fn connection_fault(error: &reqwest::Error, origin: &str) -> Fault {
+pub(super) fn connection_fault(error: &reqwest::Error, url: &Url) -> Fault {
+    let origin = &origin(url);
     if causes(error).any(<dyn Error>::is::<LessPublic>) {
         const WHAT: &str = "has only addresses that are less public than the server that named it";
         const REMEDY: &str = "this was not followed, for safety; check the registry's settings";
         return Fault { sent: false, ..Fault::final_answer(ErrorClass::Refused, origin, WHAT, REMEDY) };
     }
-    if let Some(tls) = causes(error).find_map(as_tls) {
+    if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref()) {
         return tls_fault(tls, origin);
     }
     if error.is_timeout() {
@@ -34,27 +37,37 @@ pub(super) fn connection_fault(error: &reqwest::Error, origin: &str) -> Fault {
         // The resolver's own word for "ask again later"; any other answer is final.
         return Fault { transient: reason.contains("temporary failure") || reason.contains("try again"), ..fault };
     }
-    let kind = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
-    let what = match kind {
-        Some(io::ErrorKind::ConnectionRefused) => "refuses the connection".to_owned(),
-        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => "is unreachable".to_owned(),
-        _ if error.is_connect() => format!("cannot be connected to: {}", clean(&innermost(error))),
-        _ => format!("broke the connection: {}", clean(&innermost(error))),
+    broken(error, url)
+}
+
+fn broken(error: &reqwest::Error, url: &Url) -> Fault {
+    let kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
+    let kind = kinds.filter(|kind| *kind != io::ErrorKind::Other).last();
+    let is_no_http = causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse);
+    let (what, other_protocol) = match kind {
+        // https and plain http have ports of their own, unless the URL names one.
+        Some(io::ErrorKind::ConnectionRefused) => ("refuses the connection".to_owned(), url.port().is_none()),
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            ("is unreachable".to_owned(), false)
+        }
+        _ if is_no_http => ("does not speak http".to_owned(), true),
+        // A server that hears a TLS handshake and does not know what it is may just hang up.
+        _ if error.is_connect() => (format!("cannot be connected to: {}", clean(&innermost(error))), true),
+        _ => (format!("broke the connection: {}", clean(&innermost(error))), false),
     };
-    Fault::broken(ErrorClass::Connect, origin, what, REACHABLE)
+    Fault { other_protocol, ..Fault::broken(ErrorClass::Connect, &origin(url), what, REACHABLE) }
 }
 
 const REACHABLE: &str = "check that it is up and reachable from here, and the proxy settings";
 
-/// The TLS error in `cause`, which may be wrapped by an I/O error that does not name it as its source.
-fn as_tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause.downcast_ref().or_else(|| wrapped.and_then(|inner| inner.downcast_ref()))
+/// What led to `error`, outermost first. An I/O error does not name what it wraps as its source.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |cause| behind(*cause))
 }
 
-/// What led to `error`, outermost first.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |cause| (*cause).source())
+fn behind<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source())
 }
 
 fn innermost(error: &reqwest::Error) -> String {
@@ -62,23 +75,23 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 fn tls_fault(error: &rustls::Error, origin: &str) -> Fault {
-    let (what, remedy, spoken) = match error {
+    let (what, remedy, other_protocol) = match error {
         rustls::Error::InvalidCertificate(error) => {
             let (what, remedy) = certificate(error);
-            (what, remedy, true)
+            (what, remedy, false)
         }
         rustls::Error::InvalidMessage(_) => (
             "does not speak TLS".to_owned(),
             "name the host in --insecure-registry if it is meant to speak plain http",
-            false,
+            true,
         ),
         error => (
             format!("breaks off the TLS handshake: {}", clean(&error.to_string())),
             "check the server's TLS settings",
-            true,
+            false,
         ),
     };
-    Fault { spoken, ..Fault::final_answer(ErrorClass::Tls, origin, what, remedy) }
+    Fault { other_protocol, ..Fault::final_answer(ErrorClass::Tls, origin, what, remedy) }
 }
 
 fn certificate(error: &CertificateError) -> (String, &'static str) {

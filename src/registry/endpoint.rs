@@ -75,15 +75,19 @@ impl Endpoint {
 /// A loopback registry mostly speaks plain http, and nobody listens on the way. Of a host that may speak plain http
 /// because a user says so, https is tried first.
 fn bases(registry: &str, insecure: bool) -> Vec<Url> {
-    // Docker Hub's registry is at another host than its name (containerd and docker know it in the same way).
-    let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
-    let Ok(https) = Url::parse(&format!("https://{host}/")) else { return Vec::new() };
-    let Ok(http) = Url::parse(&format!("http://{host}/")) else { return vec![https] };
+    let (Some(https), Some(http)) = (base("https", registry), base("http", registry)) else { return Vec::new() };
     match (is_loopback(&https), insecure) {
         (true, _) => vec![http, https],
         (false, true) => vec![https, http],
         (false, false) => vec![https],
     }
+}
+
+/// The URL of `registry` by one protocol. Docker Hub's registry is at another host than its name says; containerd and
+/// docker know that in the same way.
+pub(super) fn base(scheme: &str, registry: &str) -> Option<Url> {
+    let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+    Url::parse(&format!("{scheme}://{host}/")).ok()
 }
 
 /// The URL of `path` below `base`'s API: `manifests/latest` of `library/nginx`.

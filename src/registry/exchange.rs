@@ -82,7 +82,7 @@ impl Account {
     }
 }
 
-impl Caller<'_> {
+impl<'a> Caller<'a> {
     /// When the image must be done. Its time begins with its first request: it is not its fault when it has to wait
     /// for a permit, or for a pause that began before.
     pub(super) fn deadline(self) -> Instant {
@@ -91,14 +91,17 @@ impl Caller<'_> {
     }
 
     /// Waits until a request to the server at `origin` may be made.
-    async fn turn(&self, origin: &str) -> Result<Turn<'_>, Fault> {
+    async fn turn(self, origin: &str) -> Result<Turn<'a>, Fault> {
         loop {
             match self.wire.pauses.until(origin) {
                 Some(until) if until >= self.deadline() => return Err(paused(origin)),
                 Some(until) => sleep_until(until).await,
                 None => {
                     let turn = self.host.turn(&self.wire.permits).await;
-                    // The pause may have begun in the meantime.
+                    if Instant::now() >= self.deadline() {
+                        return Err(out_of_time(origin));
+                    }
+                    // A pause may have begun in the meantime.
                     if self.wire.pauses.until(origin).is_none() {
                         return Ok(turn);
                     }
@@ -107,11 +110,13 @@ impl Caller<'_> {
         }
     }
 
+    /// Counts a request, and says when it must be done.
     fn begin_request(self) -> Instant {
-        self.account.deadline.get_or_init(|| Instant::now() + self.wire.limits.image_timeout);
+        let (now, limits, run) = (Instant::now(), &self.wire.limits, self.wire.stop.deadline());
         self.account.requests.fetch_add(1, Relaxed);
         self.host.count_request();
-        self.deadline().min(Instant::now() + self.wire.limits.request_timeout)
+        self.account.deadline.get_or_init(|| now.checked_add(limits.image_timeout).unwrap_or(run));
+        now.checked_add(limits.request_timeout).unwrap_or(run).min(self.deadline())
     }
 }
 
@@ -124,6 +129,14 @@ impl Answer {
     /// The `Content-Type`.
     pub(super) fn content_type(&self) -> Option<&str> {
         self.headers.get(header::CONTENT_TYPE)?.to_str().ok()
+    }
+
+    /// Whether this is how a TLS server answers a plain request: Go, nginx and Apache do so with 400 and these words.
+    pub(super) fn wants_tls(&self) -> bool {
+        let text = String::from_utf8_lossy(&self.body).to_ascii_uppercase();
+        self.status == StatusCode::BAD_REQUEST
+            && self.url.scheme() == "http"
+            && (text.contains("HTTPS") || text.contains("SSL"))
     }
 
     fn redirect(&self) -> Option<&str> {
@@ -165,7 +178,7 @@ pub(super) async fn exchange(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fa
 async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let at = origin(&ask.url);
     let route = caller.wire.transport.route(&ask.url, ask.guard);
-    let client = caller.wire.transport.client(route).map_err(|error| connection_fault(&error, &at))?;
+    let client = caller.wire.transport.client(route).map_err(|error| connection_fault(&error, &ask.url))?;
     let mut request = client.request(ask.method.clone(), ask.url.clone()).header(header::ACCEPT, ask.accept);
     if let Some(authorization) = &ask.authorization {
         request = request.header(header::AUTHORIZATION, authorization);
@@ -177,7 +190,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let deadline = caller.begin_request();
     tracing::debug!(method = %ask.method, server = %at, "request");
     let response = match timeout_at(deadline, request.send()).await {
-        Ok(response) => response.map_err(|error| connection_fault(&error, &at))?,
+        Ok(response) => response.map_err(|error| connection_fault(&error, &ask.url))?,
         Err(_) => return Err(late(&at, "does not answer in time")),
     };
     let (status, headers) = (response.status(), response.headers().clone());
@@ -193,8 +206,8 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     match outcome {
         Ok(Ok(())) => Ok(Answer { status, headers, body: body.into_bytes(), url: ask.url.clone(), reach }),
         Ok(Err(body::ReadError::TooLarge)) => Err(too_large(&at, cap)),
-        Ok(Err(body::ReadError::Broken(error))) => Err(Fault { spoken: true, ..connection_fault(&error, &at) }),
-        Err(_) => Err(Fault { spoken: true, ..late(&at, "does not end its answer in time") }),
+        Ok(Err(body::ReadError::Broken(error))) => Err(connection_fault(&error, &ask.url)),
+        Err(_) => Err(late(&at, "does not end its answer in time")),
     }
 }
 
@@ -205,6 +218,12 @@ fn late(origin: &str, what: &str) -> Fault {
 fn too_large(origin: &str, cap: usize) -> Fault {
     let what = format!("gives more than {cap} bytes, the most that is read of such content");
     Fault::final_answer(ErrorClass::TooLarge, origin, what, "check what was pushed there")
+}
+
+fn out_of_time(origin: &str) -> Fault {
+    const WHAT: &str = "was not asked any more: the time for this image is over";
+    const REMEDY: &str = "allow more with --image-timeout";
+    Fault { sent: false, ..Fault::final_answer(ErrorClass::Timeout, origin, WHAT, REMEDY) }
 }
 
 fn paused(origin: &str) -> Fault {

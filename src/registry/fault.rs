@@ -1,6 +1,5 @@
 //! What went wrong with one exchange, before it is known how often it was tried.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::safety::Refusal;
@@ -17,15 +16,15 @@ pub(super) struct Fault {
     /// what happened, as the end of a sentence that begins with the server
     pub what: String,
     /// what a user can do
-    pub remedy: Cow<'static, str>,
+    pub remedy: &'static str,
     /// the status, when there was an answer
     pub status: Option<u16>,
     /// what `Retry-After` said
     pub retry_after: Option<Duration>,
     /// whether the same request may succeed later
     pub transient: bool,
-    /// whether the server spoke the protocol that its URL names
-    pub spoken: bool,
+    /// whether the server may speak the other of https and plain http
+    pub other_protocol: bool,
     /// whether anything was sent at all
     pub sent: bool,
 }
@@ -35,39 +34,31 @@ pub(super) struct Fault {
 pub(super) struct Subject<'a> {
     /// the step
     pub stage: ErrorStage,
-    /// the reference
+    /// the reference, or the repository
     pub name: &'a str,
+    /// what the server is, to stand before its URL: `the token server `, or nothing
+    pub server: &'static str,
 }
 
 impl Fault {
     /// A fault of an answer that was understood, and that will not change.
-    pub(super) fn final_answer(
-        class: ErrorClass,
-        origin: &str,
-        what: impl Into<String>,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub(super) fn final_answer(class: ErrorClass, origin: &str, what: impl Into<String>, remedy: &'static str) -> Self {
         Self {
             class,
             origin: origin.to_owned(),
             what: what.into(),
-            remedy: remedy.into(),
+            remedy,
             status: None,
             retry_after: None,
             transient: false,
-            spoken: true,
+            other_protocol: false,
             sent: true,
         }
     }
 
     /// The same for a connection that did not hold: it may hold the next time.
-    pub(super) fn broken(
-        class: ErrorClass,
-        origin: &str,
-        what: impl Into<String>,
-        remedy: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self { transient: true, spoken: false, ..Self::final_answer(class, origin, what, remedy) }
+    pub(super) fn broken(class: ErrorClass, origin: &str, what: impl Into<String>, remedy: &'static str) -> Self {
+        Self { transient: true, ..Self::final_answer(class, origin, what, remedy) }
     }
 
     /// We do not go where the server at `origin` sends us.
@@ -79,17 +70,13 @@ impl Fault {
     /// The failure of `subject` after `attempts` attempts.
     pub(super) fn into_failure(self, subject: Subject<'_>, attempts: u32) -> Failure {
         let tries = if attempts == 1 { "attempt" } else { "attempts" };
-        let asked = match subject.stage {
-            ErrorStage::Token => "the token server ",
-            _ => "",
-        };
         Failure {
             stage: subject.stage,
             class: self.class,
             platform: None,
             message: format!(
-                "{}: {asked}{} {} ({attempts} {tries}); {}",
-                subject.name, self.origin, self.what, self.remedy
+                "{}: {}{} {} ({attempts} {tries}); {}",
+                subject.name, subject.server, self.origin, self.what, self.remedy
             ),
             endpoint: Some(self.origin),
             http_status: self.status,

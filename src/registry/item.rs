@@ -1,10 +1,11 @@
 //! What is asked for in a repository, and how one server is asked for it.
 
 use http::{Method, StatusCode};
+use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
-use super::authorization::{Access, Authorized, authorized};
+use super::authorization::{Authorized, authorized};
 use super::endpoint::{Endpoint, api_url};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
@@ -59,7 +60,7 @@ impl<'a> Item<'a> {
         target: &'a Target,
         credential: &'a Credential,
     ) -> Self {
-        let subject = Subject { stage: ErrorStage::Manifest, name: &target.name };
+        let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
         let path = format!("manifests/{}", target.text);
         Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
     }
@@ -71,7 +72,7 @@ impl<'a> Item<'a> {
         digest: &Digest,
         credential: &'a Credential,
     ) -> Self {
-        let subject = Subject { stage: ErrorStage::Config, name };
+        let subject = Subject { stage: ErrorStage::Config, name, server: "" };
         let path = format!("blobs/{digest}");
         Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
     }
@@ -96,10 +97,8 @@ impl<'a> Item<'a> {
         Failure::unsent(self.subject.stage, ErrorClass::InvalidReference, message)
     }
 
-    /// Asks one server once.
-    ///
-    /// As long as it is not known whether it speaks https or plain http, an attempt may ask in both ways. A TLS server
-    /// may answer a plain request with 400, so that proves nothing.
+    /// Asks one server once. As long as it is not known whether it speaks https or plain http, and it does not
+    /// understand the one, it is asked by the other.
     pub(super) async fn ask<T>(
         &self,
         caller: Caller<'_>,
@@ -107,40 +106,32 @@ impl<'a> Item<'a> {
         endpoint: &Endpoint,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
-        let mut unsettled = None;
-        let bases = endpoint.bases();
-        for base in bases {
+        let mut outcome = Err(Trouble::Final(self.unreachable().into()));
+        for base in endpoint.bases() {
             let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
-            let ask = Ask {
-                method: self.method.clone(),
-                url,
-                guard: Guard::Named,
-                accept: self.accept,
-                authorization: None,
-                form: None,
-                cap: caller.wire.limits.document_bytes,
-            };
-            let access =
-                Access { name: self.subject.name, repository: self.repository.path(), credential: self.credential };
-            let outcome = authorized(caller, tokens, &access, ask).await;
-            let doubtful = match &outcome {
-                Ok(authorized) => base.scheme() == "http" && authorized.answer.status == StatusCode::BAD_REQUEST,
-                Err(Trouble::Request(fault)) => !fault.spoken,
-                Err(Trouble::Final(_)) => false,
-            };
-            if !doubtful {
-                endpoint.speaks(base);
+            outcome = self.send(caller, tokens, url).await;
+            match &outcome {
+                Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
+                Err(Trouble::Request(fault)) if fault.other_protocol => continue,
+                Ok(_) => endpoint.speaks(base),
+                Err(_) => {}
             }
-            if !doubtful || is_late(&outcome) {
-                unsettled = Some(outcome);
-                break;
-            }
-            unsettled.get_or_insert(outcome);
+            break;
         }
-        match unsettled {
-            Some(outcome) => self.judge(caller, outcome?, verify),
-            None => Err(Trouble::Final(self.unreachable().into())),
-        }
+        self.judge(caller, outcome?, verify)
+    }
+
+    async fn send(&self, caller: Caller<'_>, tokens: &Tokens, url: Url) -> Result<Authorized, Trouble> {
+        let ask = Ask {
+            method: self.method.clone(),
+            url,
+            guard: Guard::Named,
+            accept: self.accept,
+            authorization: None,
+            form: None,
+            cap: caller.wire.limits.document_bytes,
+        };
+        authorized(caller, tokens, self.repository, self.credential, ask).await
     }
 
     fn judge<T>(
@@ -167,11 +158,6 @@ impl<'a> Item<'a> {
             }
         }
     }
-}
-
-/// Whether there is no time to try another way.
-fn is_late(outcome: &Result<Authorized, Trouble>) -> bool {
-    matches!(outcome, Err(Trouble::Request(fault)) if fault.class == ErrorClass::Timeout)
 }
 
 #[cfg(test)]

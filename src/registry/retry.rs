@@ -19,6 +19,11 @@ pub(super) fn delays(retries: u32) -> impl Iterator<Item = Duration> + Send {
         .build()
 }
 
+/// A short wait at random, so that those who were told the same do not come back at the same moment.
+pub(super) fn spread() -> Duration {
+    delays(1).next().unwrap_or_default()
+}
+
 /// What `Retry-After` asks for: seconds, or a date (RFC 9110, section 10.2.3).
 ///
 /// A date is taken relative to the server's own `Date`, so that its clock need not agree with ours.

@@ -50,14 +50,19 @@ pub(super) struct Tokens {
 /// The place for one token. Whoever holds its lock is the only one to ask for it.
 #[derive(Default)]
 struct Slot {
-    state: tokio::sync::Mutex<Option<Result<Token, Failure>>>,
+    last: tokio::sync::Mutex<Option<Flight>>,
     /// how often it was asked for
     flights: AtomicU64,
 }
 
+/// What was asked for, and what came of it.
+struct Flight {
+    request: TokenRequest,
+    outcome: Result<Token, Failure>,
+}
+
 #[derive(Clone)]
 struct Token {
-    request: TokenRequest,
     authorization: HeaderValue,
     expires: Instant,
 }
@@ -91,9 +96,9 @@ impl Tokens {
         }
         let slot = lock(&self.slots).get(key).cloned()?;
         // Whoever asks for this token right now saves us a refusal.
-        let state = timeout_at(caller.deadline(), slot.state.lock()).await.ok()?;
-        let token = state.as_ref()?.as_ref().ok()?;
-        (token.expires > Instant::now()).then(|| token.authorization.clone())
+        let last = timeout_at(caller.deadline(), slot.last.lock()).await.ok()?;
+        let token = last.as_ref()?.outcome.as_ref().ok()?;
+        token.is_good(None).then(|| token.authorization.clone())
     }
 
     /// Notes that a server takes user name and password itself.
@@ -102,42 +107,46 @@ impl Tokens {
     }
 
     /// The token that `demand` asks for: the one that is kept, unless that is what was refused; else a new one.
-    /// Those who wait for the same flight share what it brings, its failure too.
+    ///
+    /// Those who wait for the same flight share what it brings, its failure too. A credential that the token server
+    /// has refused is not shown to it again: many images of a repository would look like an attack.
     pub(super) async fn grant(
         &self,
         caller: Caller<'_>,
-        name: &str,
         key: &Key,
         demand: Demand<'_>,
         credential: &Credential,
     ) -> Result<Granted, Failure> {
         let slot = Arc::clone(lock(&self.slots).entry(key.clone()).or_default());
         let flights = slot.flights.load(Relaxed);
-        let subject = Subject { stage: ErrorStage::Token, name };
-        let Ok(mut state) = timeout_at(caller.deadline(), slot.state.lock()).await else {
+        let name = format!("{}/{}", caller.host.name, key.repository);
+        let subject = Subject { stage: ErrorStage::Token, name: &name, server: "" };
+        let Ok(mut last) = timeout_at(caller.deadline(), slot.last.lock()).await else {
             return Err(waited_too_long(demand.answer).into_failure(subject, 0));
         };
         let waited = slot.flights.load(Relaxed) != flights;
-        match state.as_ref() {
-            Some(Ok(token)) if token.serves(&demand) => {
+        match last.as_ref().filter(|flight| flight.request == *demand.request).map(|flight| &flight.outcome) {
+            Some(Ok(token)) if token.is_good(demand.refused) => {
                 return Ok(Granted { authorization: token.authorization.clone(), fresh: false });
             }
-            Some(Err(failure)) if waited => return Err(failure.clone()),
+            Some(Err(failure)) if waited || is_refusal(failure) => return Err(failure.clone()),
             _ => {}
         }
         let outcome = fetch(caller, subject, &demand, credential).await;
         slot.flights.fetch_add(1, Relaxed);
-        *state = Some(outcome.clone());
+        *last = Some(Flight { request: demand.request.clone(), outcome: outcome.clone() });
         outcome.map(|token| Granted { authorization: token.authorization, fresh: true })
     }
 }
 
 impl Token {
-    fn serves(&self, demand: &Demand<'_>) -> bool {
-        self.request == *demand.request
-            && self.expires > Instant::now()
-            && demand.refused.is_none_or(|refused| *refused != self.authorization)
+    fn is_good(&self, refused: Option<&HeaderValue>) -> bool {
+        self.expires > Instant::now() && refused.is_none_or(|refused| *refused != self.authorization)
     }
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    matches!(failure.class, ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::Refused)
 }
 
 /// Asks the token server, after a check whether it may be asked.
@@ -155,12 +164,13 @@ async fn fetch(
     let ask = ask(realm, guard, demand.request, credential, caller.wire.limits.token_bytes);
     let asked = Asked { stage: ErrorStage::Token, registry: &caller.host.name, with_credential };
     let confidence = Confidence::of(credential, None);
+    let subject = Subject { server: "the token server ", ..subject };
     retried(caller, subject, || async {
         let answer = exchange(caller, &ask).await?;
         if !answer.status.is_success() {
             return Err(answer_fault(&answer, asked, &confidence, caller.wire.clock.now()).into());
         }
-        Ok(read(&answer, demand.request)?)
+        Ok(read(&answer)?)
     })
     .await
 }
@@ -193,7 +203,7 @@ struct WireToken {
     expires_in: Option<serde_json::Number>,
 }
 
-fn read(answer: &Answer, request: &TokenRequest) -> Result<Token, Fault> {
+fn read(answer: &Answer) -> Result<Token, Fault> {
     let invalid = |what: &str| {
         const REMEDY: &str = "check that the registry names the right token server";
         Fault::final_answer(ErrorClass::InvalidContent, &answer.origin(), what, REMEDY)
@@ -206,7 +216,7 @@ fn read(answer: &Answer, request: &TokenRequest) -> Result<Token, Fault> {
         authorization::bearer(&token).ok_or_else(|| invalid("gives a token that cannot be sent in a header"))?;
     // A tenth is left for the way, so that a token does not expire while it is used.
     let expires = Instant::now() + life(wire.expires_in.as_ref()) * 9 / 10;
-    Ok(Token { request: request.clone(), authorization, expires })
+    Ok(Token { authorization, expires })
 }
 
 /// How long a token is good for. What makes no sense counts as not said.
@@ -225,15 +235,14 @@ fn waited_too_long(answer: &Answer) -> Fault {
 mod tests {
     use super::*;
 
-    fn request(scope: Option<&str>) -> TokenRequest {
-        let service = Some("a service".to_owned());
-        TokenRequest { realm: "https://auth.io/token?x=1".into(), service, scope: scope.map(str::to_owned) }
-    }
-
     #[test]
     fn each_credential_asks_in_its_own_way() {
         let realm = || Url::parse("https://auth.io/token?x=1").unwrap();
-        let request = request(Some("repository:a/b:pull repository:c:pull"));
+        let request = TokenRequest {
+            realm: realm().into(),
+            service: Some("a service".into()),
+            scope: Some("repository:a/b:pull repository:c:pull".into()),
+        };
         let query =
             "https://auth.io/token?x=1&service=a+service&scope=repository%3Aa%2Fb%3Apull&scope=repository%3Ac%3Apull";
         let anonymous = ask(realm(), Guard::Named, &request, &Credential::Anonymous, 1);
@@ -253,7 +262,7 @@ mod tests {
     #[test]
     fn a_token_is_under_either_name() {
         for body in [r#"{"token":"t"}"#, r#"{"access_token":"t"}"#, r#"{"token":"","access_token":"t","x":[]}"#] {
-            let token = read(&Answer::test(200, body), &request(None)).unwrap_or_else(|_| panic!("{body}"));
+            let token = read(&Answer::test(200, body)).unwrap_or_else(|_| panic!("{body}"));
             assert_eq!(token.authorization, "Bearer t");
             assert!(token.authorization.is_sensitive());
         }
@@ -270,7 +279,7 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused() {
         for body in ["", "null", "[]", "{}", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":7}"#, "<html>"] {
-            let fault = read(&Answer::test(200, body), &request(None)).err().unwrap();
+            let fault = read(&Answer::test(200, body)).err().unwrap();
             assert_eq!(fault.class, ErrorClass::InvalidContent, "{body}");
         }
     }

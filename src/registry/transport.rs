@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject};
 use rustls_platform_verifier::Verifier;
 use url::{Host, Url};
 
+use super::endpoint::base;
 use super::host::lock;
 use super::options::{RegistryOptions, RegistrySetupError};
 use super::safety::{Guard, Reach};
@@ -19,6 +20,7 @@ use super::safety::{Guard, Reach};
 pub(super) struct Transport {
     tls: rustls::ClientConfig,
     proxies: Matcher,
+    /// as their URLs name them
     insecure: BTreeSet<String>,
     connect_timeout: Duration,
     clients: Mutex<HashMap<Route, reqwest::Client>>,
@@ -51,7 +53,12 @@ impl Transport {
         Ok(Self {
             tls: tls_config(read_ca_files(options)?)?,
             proxies: Matcher::from_system(),
-            insecure: options.insecure.clone(),
+            insecure: options
+                .insecure
+                .iter()
+                .filter_map(|host| base("https", host))
+                .map(|url| authority(&url))
+                .collect(),
             connect_timeout,
             clients: Mutex::default(),
         })
@@ -118,7 +125,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// The host of `url` as a reference would name it, with a port that is not the default.
+/// Host and port of `url`, without the default port.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
@@ -192,12 +199,15 @@ mod tests {
 
     #[test]
     fn only_named_hosts_may_show_any_certificate() {
-        let insecure = ["r.io:8443", "plain.io", "[fd00::1]:5000"].map(str::to_owned).into();
+        let insecure = ["r.io:8443", "plain.io", "[fd00::1]:5000", "Std.io:443", "docker.io"].map(str::to_owned).into();
         let transport = transport(&RegistryOptions { insecure, ..RegistryOptions::default() }).unwrap();
         for (at, verified) in [
             ("https://r.io:8443/v2/", false),
             ("https://plain.io/v2/", false),
             ("https://[fd00::1]:5000/v2/", false),
+            ("https://std.io/v2/", false),
+            ("https://registry-1.docker.io/v2/", false),
+            ("https://auth.docker.io/token", true),
             ("https://r.io/v2/", true),
             ("https://plain.io:444/v2/", true),
             ("https://sub.plain.io/v2/", true),

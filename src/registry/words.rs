@@ -42,17 +42,25 @@ impl Confidence {
         };
         let sent = authorization.and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
         secrets.extend(sent.map(|(_, secret)| secret.to_owned()));
+        let bare: Vec<_> = secrets.iter().map(|secret| letters(secret)).collect();
+        secrets.extend(bare);
         secrets.retain(|secret| !secret.is_empty());
         Self(secrets)
     }
 
     /// `text`, cleaned; nothing when it repeats a secret.
     pub(super) fn quote(&self, text: &str) -> String {
-        if self.0.iter().any(|secret| text.contains(secret.as_str())) {
+        let letters = letters(text);
+        if self.0.iter().any(|secret| text.contains(secret.as_str()) || letters.contains(secret.as_str())) {
             return "its words are not shown, they repeat a credential".to_owned();
         }
         clean(text)
     }
+}
+
+/// `text` without what could be put between its letters and digits, or what an encoding changes.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 #[cfg(test)]
@@ -73,7 +81,9 @@ mod tests {
         let password = Credential::Password { username: "me".into(), password: "hunter22".to_owned().into() };
         let header = HeaderValue::from_static("Bearer tok3n");
         let confidence = Confidence::of(&password, Some(&header));
-        for text in ["wrong password hunter22", "got bWU6aHVudGVyMjI=", "bad token tok3n"] {
+        for text in
+            ["wrong password hunter22", "got bWU6aHVudGVyMjI=", "bad token tok3n", "hunt\u{0}er22", "h.u.n.t.e.r.2.2"]
+        {
             assert!(confidence.quote(text).starts_with("its words"), "{text}");
         }
         assert_eq!(confidence.quote("denied"), "denied");

@@ -1,5 +1,5 @@
-//! Tests of what a user or another program sees, in one binary so that it is linked once.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall end")]
+//! All integration tests in one binary, to link once.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod registry_client;
 mod resolve;

@@ -37,7 +37,7 @@ fn hasty(retries: u32) -> RegistryClient {
 
 #[tokio::test]
 async fn only_what_may_succeed_later_is_asked_again() {
-    for (status, class, attempts) in [
+    let cases = [
         (500, ErrorClass::Server, 3),
         (503, ErrorClass::Server, 3),
         (408, ErrorClass::Timeout, 3),
@@ -47,7 +47,8 @@ async fn only_what_may_succeed_later_is_asked_again() {
         (403, ErrorClass::Forbidden, 1),
         (404, ErrorClass::NotFound, 1),
         (204, ErrorClass::Server, 1),
-    ] {
+    ];
+    let asking = cases.map(|(status, class, attempts)| async move {
         let server = Server::http(move |_| reply(status, "")).await;
         let session = patient(2).session();
         let failure = session.manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
@@ -55,7 +56,8 @@ async fn only_what_may_succeed_later_is_asked_again() {
         assert_eq!((failure.stage, failure.http_status), (ErrorStage::Manifest, Some(status)));
         assert_eq!(server.count("/v2/"), attempts as usize, "{status}");
         assert_eq!(failure.endpoint, Some(format!("http://{}", server.address)));
-    }
+    });
+    futures::future::join_all(asking).await;
 }
 
 #[tokio::test]
@@ -102,6 +104,17 @@ async fn a_server_that_asks_for_a_pause_gets_one_from_everyone() {
         );
         assert_eq!(client.tallies()[0].rate_limit, Some((100, 98)));
     }
+}
+
+#[tokio::test]
+async fn who_says_when_to_come_back_is_asked_until_no_time_is_left() {
+    let server = Server::http(|_| reply(429, "").with("retry-after", "1")).await;
+    let limits = Limits { retries: 0, image_timeout: Duration::from_secs(4), ..Limits::default() };
+    let session = client_with(&RegistryOptions::default(), &limits, Events::none()).session();
+    let failure = session.manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
+    assert_eq!((failure.class, failure.retry_after_seconds), (ErrorClass::RateLimited, Some(1)));
+    assert!((2..=4).contains(&failure.attempts), "{}", failure.attempts);
+    assert_eq!(session.requests(), u64::from(failure.attempts));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use imagefacts::image::{Descriptor, Digest};
 use imagefacts::vocabulary::{ErrorClass, ErrorStage};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::server::{Server, document, reply};
+use super::server::{Server, document, reply, repository};
 use super::{client, password};
 
 fn challenge(realm: &str) -> super::server::Reply {
@@ -56,6 +56,17 @@ async fn redirects_end() {
     let failure = client().session().manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
     assert_eq!((failure.class, failure.attempts), (ErrorClass::Refused, 1));
     assert_eq!(server.lines().len(), 6);
+}
+
+/// By its name alone this registry might be anywhere: its address says that it may send us to others like it.
+#[tokio::test]
+async fn a_registry_is_judged_by_its_address() {
+    let storage = Server::http(|_| reply(200, document().0)).await;
+    let elsewhere = format!("http://{}/x", storage.address);
+    let server = Server::http(move |_| reply(302, "").with("location", elsewhere.clone())).await;
+    let repository = repository(&format!("localhost:{}/a", server.address.port()));
+    client().session().manifest(&repository, "1", &Credential::Anonymous).await.unwrap();
+    assert_eq!(storage.lines(), ["GET /x"]);
 }
 
 #[tokio::test]

@@ -48,9 +48,10 @@ impl PullSecretReader for Cluster {
 
 const ONE: &str = r#"{"auths":{"r.io":{"username":"one","password":"p"}}}"#;
 const TWO: &str = r#"{"auths":{"r.io/team":{"username":"two","password":"p"},"other.io":{"username":"x"}}}"#;
+const BOTH: &str = r#"{"auths":{"r.io":{"username":"host"},"r.io/team":{"username":"team"}}}"#;
 
 fn cluster() -> Arc<Cluster> {
-    let secrets = [("a/one", ONE), ("a/two", TWO), ("b/one", ONE), ("b/broken", "hunter2")];
+    let secrets = [("a/one", ONE), ("a/two", TWO), ("b/one", ONE), ("b/broken", "hunter2"), ("b/both", BOTH)];
     Arc::new(Cluster { secrets: secrets.into(), read: Mutex::default() })
 }
 
@@ -86,6 +87,15 @@ async fn each_namespace_uses_its_own_secrets_and_failing_pods_come_first() {
     assert_eq!(shown(&found), ["b/one one*", "a/two two*", "a/one one*", "/ -*"]);
     assert_eq!(found.failing, [vec![0], vec![3]]);
     assert_eq!(found.failures, []);
+}
+
+#[tokio::test]
+async fn every_match_of_one_secret_is_tried_and_each_once() {
+    let keychain = Keychain::new(Some(cluster()), LocalSources::default());
+    let contexts = [context("b", &["both"], false), context("b", &["both", "one"], true)];
+    let found = candidates(&keychain, "r.io/team/app", &contexts).await;
+    assert_eq!(shown(&found), ["b/both team*", "b/both host*", "b/one one*", "/ -"]);
+    assert_eq!(found.failing, [vec![0, 1, 2]]);
 }
 
 #[tokio::test]

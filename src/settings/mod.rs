@@ -1,6 +1,12 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod config;
+mod registries;
 mod usage;
+
+use config::Config;
+pub use config::ConfigError;
+pub use registries::RegistryTable;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,16 +24,48 @@ use crate::vocabulary::RedactionMode;
 /// The environment, as it was when the program started.
 pub type Environment = BTreeMap<String, String>;
 
-/// Parses and checks the command line.
+/// What was typed, with the configuration file's values where nothing was.
+#[derive(Debug)]
+pub struct Invocation {
+    /// the command and its flags
+    pub cli: Cli,
+    /// what the configuration file says of single registries, by host
+    pub registries: BTreeMap<String, RegistryTable>,
+}
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// help, version, or what is wrong with the command line
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// what is wrong with the configuration file
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Parses and checks the command line, the environment and the configuration file: the first that sets a flag counts.
 ///
 /// # Errors
-/// What clap prints: help, version, or what is wrong with the usage.
-pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+/// What clap prints (help, version, or what is wrong), or what is wrong with the configuration file.
+pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation, UsageError> {
     let plugin = args.first().is_some_and(|name| name.to_string_lossy().ends_with("kubectl-imagefacts"));
     let command = if plugin { Cli::command().bin_name("kubectl imagefacts") } else { Cli::command() };
-    let matches = command.try_get_matches_from(args)?;
+    let mut matches = command.clone().try_get_matches_from(args)?;
+    let mut config = Config::default();
+    if let Some(file) = config_file(&matches, environment) {
+        config = Config::read(&file, environment, &command)?;
+        matches = config.apply(command).try_get_matches_from(args)?;
+    }
     usage::check(&matches)?;
-    Cli::from_arg_matches(&matches)
+    Ok(Invocation { cli: Cli::from_arg_matches(&matches)?, registries: config.registries })
+}
+
+/// The configuration file of a command that takes one: what `--config` names, else the user's own.
+fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
+    let (_, matches) = matches.subcommand()?;
+    let named = matches.try_get_one::<PathBuf>("config").ok()?;
+    named.cloned().or_else(|| config::default_file(environment))
 }
 
 /// Reads the environment; what is no UTF-8 is left out, as no variable of ours can be.
@@ -211,40 +249,4 @@ impl From<RedactArg> for RedactionMode {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(line: &str) -> String {
-        let args = line.split(' ').map(OsString::from).collect();
-        parse(args).expect_err(line).to_string()
-    }
-
-    #[test]
-    fn flags_that_do_not_go_together_are_refused() {
-        for (line, why) in [
-            ("imagefacts collect --retries 3", "--retries needs --include-images"),
-            ("imagefacts collect --authfile x", "--authfile needs --include-images"),
-            ("imagefacts collect --fallback none", "--fallback needs --include-images"),
-            ("imagefacts collect -A -n shop", "--all-namespaces cannot be used with --namespace"),
-            ("imagefacts collect --from x --context y", "--from cannot be used with --context"),
-            ("imagefacts collect --as-group y", "--as-group needs --as"),
-            ("imagefacts inspect nginx --platform linux/amd64 --all-platforms", "--platform cannot be used with"),
-            ("imagefacts inspect", "REF"),
-            ("imagefacts inspect nginx --platform linux", "os/arch"),
-            ("imagefacts collect --progress loud", "loud"),
-            ("imagefacts collect --include-images --timeout soon", "soon"),
-            ("imagefacts collect --include-images --concurrency 0", "whole number"),
-        ] {
-            let text = refusal(line);
-            assert!(text.contains(why), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn the_clock_is_fixed_by_the_environment() {
-        let environment = |text: &str| Environment::from([("SOURCE_DATE_EPOCH".to_owned(), text.to_owned())]);
-        assert!(matches!(clock(&Environment::new()), Ok(Clock::System)));
-        assert!(matches!(clock(&environment("0")), Ok(Clock::Fixed(at)) if at.as_second() == 0));
-        assert!(clock(&environment("yesterday")).unwrap_err().contains("SOURCE_DATE_EPOCH"));
-    }
-}
+mod tests;

@@ -203,6 +203,9 @@ pub enum RedactArg {
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Registries")]
 pub struct RegistryArgs {
+    /// Read settings from this file (default: $XDG_CONFIG_HOME/imagefacts/config.toml)
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CONFIG")]
+    pub config: Option<PathBuf>,
     /// Credentials in the form of podman's auth.json or docker's config.json
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_AUTHFILE")]
     pub authfile: Option<PathBuf>,

@@ -7,5 +7,6 @@ use imagefacts::commands;
 fn main() -> ExitCode {
     // Fails only when a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    commands::main(std::env::args_os().collect()).into()
+    let args: Vec<_> = std::env::args_os().collect();
+    commands::main(&args).into()
 }

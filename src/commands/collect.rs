@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use super::{Told, print, signals};
 
 pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> {
-    let settings = CollectSettings::from(args);
+    let settings = CollectSettings::new(args, told.registries.clone());
     let source = match settings.source.clone() {
         SourceSettings::Files(paths) => Source::Files(paths),
         SourceSettings::Cluster { kubeconfig, context, impersonate, impersonate_groups } => {

@@ -1,5 +1,6 @@
 //! `imagefacts demo`: the whole of `collect --include-images` on a built-in sample.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use crate::cli::DemoArgs;
@@ -20,7 +21,11 @@ pub(super) async fn run(args: DemoArgs, told: &Told) -> anyhow::Result<Exit> {
     let settings = CollectSettings::for_sample(args.output.into());
     // The sample needs no credentials; a user's own are not shown to it.
     let clock = told.environment.iter().filter(|(name, _)| *name == settings::SOURCE_DATE_EPOCH);
-    let told = Told { environment: clock.map(|(name, value)| (name.clone(), value.clone())).collect(), ..*told };
+    let told = Told {
+        environment: clock.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        registries: BTreeMap::new(),
+        ..*told
+    };
     let done = collect::collect(source, settings, &told).await;
     registry.stop().await;
     done

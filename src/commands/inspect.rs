@@ -27,7 +27,7 @@ struct Report<'a> {
 
 pub(super) async fn run(args: InspectArgs, told: &Told) -> anyhow::Result<Exit> {
     let (references, format) = (args.references.clone(), args.output);
-    let settings = InspectSettings::from(args);
+    let settings = InspectSettings::new(args, told.registries.clone());
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     signals::watch(&stop);

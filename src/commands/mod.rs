@@ -9,6 +9,7 @@ mod schema;
 mod signals;
 mod validate;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
 
@@ -16,12 +17,14 @@ use anyhow::Context;
 
 use crate::cli::Command;
 use crate::exit::Exit;
-use crate::settings::{self, Environment};
+use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
 
 /// What every command is told.
 pub(crate) struct Told {
     /// the environment, as it was at the start
     environment: Environment,
+    /// what the configuration file says of single registries, by host
+    registries: BTreeMap<String, RegistryTable>,
     /// `-q`
     quiet: bool,
     /// how many `-v`
@@ -29,16 +32,21 @@ pub(crate) struct Told {
 }
 
 /// Runs the program: its arguments in, its exit out.
-pub fn main(args: Vec<OsString>) -> Exit {
-    let cli = match settings::parse(args) {
-        Ok(cli) => cli,
-        Err(error) => {
+pub fn main(args: &[OsString]) -> Exit {
+    let environment = settings::environment();
+    let (cli, registries) = match settings::parse(args, &environment) {
+        Ok(Invocation { cli, registries }) => (cli, registries),
+        Err(UsageError::CommandLine(error)) => {
             // A closed pipe is no reason to fail: somebody read as much of the help as they wanted.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
+        Err(UsageError::Config(error)) => {
+            print::error(&error.into());
+            return Exit::Usage;
+        }
     };
-    let told = Told { environment: settings::environment(), quiet: cli.quiet, verbose: cli.verbose };
+    let told = Told { environment, registries, quiet: cli.quiet, verbose: cli.verbose };
     logging::start(told.verbose);
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, &told)),

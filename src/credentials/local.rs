@@ -52,6 +52,8 @@ pub enum CredentialsError {
 pub struct LocalSources {
     /// by name; those that may hold credentials
     variables: BTreeMap<String, SecretString>,
+    /// of the program's own configuration, by registry
+    configured: BTreeMap<String, Credential>,
     files: Vec<ConfigFile>,
     search_path: Option<String>,
     /// by helper and server; failures too, so that a helper that hangs does so once
@@ -93,6 +95,11 @@ impl LocalSources {
         Ok(local)
     }
 
+    /// Adds the credentials of the program's own configuration, by registry.
+    pub fn with_config(self, configured: BTreeMap<String, Credential>) -> Self {
+        Self { configured, ..self }
+    }
+
     /// Whether every `REGISTRY_<HOST>_…` variable can be said to be for one of `hosts`, not for two.
     ///
     /// `a.b` and `a-b` both read as `A_B`; to guess would show one host's password to the other.
@@ -115,18 +122,35 @@ impl LocalSources {
     /// What local sources have for `repository`, in the order in which it is to be tried.
     pub(super) async fn candidates(&self, repository: &Repository) -> (Vec<Candidate>, Vec<Failure>) {
         let (mut found, mut failures) = (self.in_variables(repository.registry()), Vec::new());
-        for file in &self.files {
-            match self.ask_helper(&file.config, repository).await {
-                Ok(helped) => found.extend(helped),
-                Err(error) => failures.push(failure(&error)),
-            }
-            let entries = file.config.entries.iter();
-            let usable = entries.filter_map(|entry| Some((entry.key.as_str(), entry.docker_credential()?)));
-            found.extend(
-                most_specific(usable, repository).map(|credential| local(credential, file.source, file.name.clone())),
-            );
+        for file in self.files.iter().filter(|file| file.source == AccessSource::Environment) {
+            self.in_file(file, repository, &mut found, &mut failures).await;
+        }
+        found.extend(
+            self.configured
+                .get(repository.registry())
+                .map(|credential| local(credential.clone(), AccessSource::Config, repository.registry().to_owned())),
+        );
+        for file in self.files.iter().filter(|file| file.source != AccessSource::Environment) {
+            self.in_file(file, repository, &mut found, &mut failures).await;
         }
         (found, failures)
+    }
+
+    async fn in_file(
+        &self,
+        file: &ConfigFile,
+        repository: &Repository,
+        found: &mut Vec<Candidate>,
+        failures: &mut Vec<Failure>,
+    ) {
+        match self.ask_helper(&file.config, repository).await {
+            Ok(helped) => found.extend(helped),
+            Err(error) => failures.push(failure(&error)),
+        }
+        let entries = file.config.entries.iter();
+        let usable = entries.filter_map(|entry| Some((entry.key.as_str(), entry.docker_credential()?)));
+        let matching = most_specific(usable, repository);
+        found.extend(matching.map(|credential| local(credential, file.source, file.name.clone())));
     }
 
     fn in_variables(&self, registry: &str) -> Vec<Candidate> {

@@ -1,5 +1,7 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod config;
+mod registries;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -8,11 +10,16 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use config::Config;
+pub use config::ConfigError;
+pub use registries::RegistryTable;
+
 use crate::cli::{
     Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
     ScopeArgs,
 };
 use crate::clock::Clock;
+use crate::credentials::Credential;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
 use crate::registry::RegistryOptions;
@@ -25,16 +32,48 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// The environment, as it was when the program started.
 pub type Environment = BTreeMap<String, String>;
 
-/// Parses and checks the command line.
+/// What was typed, with the configuration file's values where nothing was.
+#[derive(Debug)]
+pub struct Invocation {
+    /// the command and its flags
+    pub cli: Cli,
+    /// what the configuration file says of single registries, by host
+    pub registries: BTreeMap<String, RegistryTable>,
+}
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// help, version, or what is wrong with the command line
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// what is wrong with the configuration file
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+/// Parses and checks the command line, the environment and the configuration file: the first that sets a flag counts.
 ///
 /// # Errors
-/// What clap prints: help, version, or what is wrong with the usage.
-pub fn parse(args: Vec<OsString>) -> Result<Cli, clap::Error> {
+/// What clap prints (help, version, or what is wrong), or what is wrong with the configuration file.
+pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation, UsageError> {
     let plugin = args.first().is_some_and(|name| name.to_string_lossy().ends_with("kubectl-imagefacts"));
     let command = if plugin { Cli::command().bin_name("kubectl imagefacts") } else { Cli::command() };
-    let matches = command.try_get_matches_from(args)?;
+    let mut matches = command.clone().try_get_matches_from(args)?;
+    let mut config = Config::default();
+    if let Some(file) = config_file(&matches, environment) {
+        config = Config::read(&file, environment, &command)?;
+        matches = config.apply(command).try_get_matches_from(args)?;
+    }
     usage::check(&matches)?;
-    Cli::from_arg_matches(&matches)
+    Ok(Invocation { cli: Cli::from_arg_matches(&matches)?, registries: config.registries })
+}
+
+/// The configuration file of a command that takes one: what `--config` names, else the user's own.
+fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
+    let (_, matches) = matches.subcommand()?;
+    let named = matches.try_get_one::<PathBuf>("config").ok()?;
+    named.cloned().or_else(|| config::default_file(environment))
 }
 
 /// Reads the environment; what is no UTF-8 is left out, as no variable of ours can be.
@@ -120,6 +159,8 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// what the configuration file says of single registries, by host
+    pub hosts: BTreeMap<String, RegistryTable>,
 }
 
 /// Where to, and how to show it.
@@ -146,7 +187,7 @@ impl CollectSettings {
             selector: None,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings { authfile: None, ca_file: None, insecure: Vec::new() },
+            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
@@ -154,8 +195,9 @@ impl CollectSettings {
     }
 }
 
-impl From<CollectArgs> for CollectSettings {
-    fn from(args: CollectArgs) -> Self {
+impl CollectSettings {
+    /// What was typed, with what the configuration file says of registries.
+    pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
         Self {
             include_images: args.include_images,
@@ -166,7 +208,7 @@ impl From<CollectArgs> for CollectSettings {
             pull_secrets: !no_pull_secrets,
             source: args.scope.into(),
             platforms: args.platforms.into(),
-            registry: args.registry.into(),
+            registry: RegistrySettings::new(args.registry, hosts),
             fallback: args.fallback.fallback.into(),
             limits: args.limits.into(),
             output: args.output.into(),
@@ -187,12 +229,13 @@ pub struct InspectSettings {
     pub limits: Limits,
 }
 
-impl From<InspectArgs> for InspectSettings {
-    fn from(args: InspectArgs) -> Self {
+impl InspectSettings {
+    /// What was typed, with what the configuration file says of registries.
+    pub fn new(args: InspectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         Self {
             platforms: args.platforms.into(),
             redaction: args.redact.into(),
-            registry: args.registry.into(),
+            registry: RegistrySettings::new(args.registry, hosts),
             limits: args.limits.into(),
         }
     }
@@ -219,12 +262,6 @@ impl From<PlatformArgs> for Option<PlatformSettings> {
             (false, false) => Some(PlatformSettings::These(args.platform)),
             (false, true) => None,
         }
-    }
-}
-
-impl From<RegistryArgs> for RegistrySettings {
-    fn from(args: RegistryArgs) -> Self {
-        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry }
     }
 }
 
@@ -273,11 +310,22 @@ impl From<ProgressArg> for ProgressMode {
 }
 
 impl RegistrySettings {
+    fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
+        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry, hosts }
+    }
+
+    /// The credentials of the configuration file, by host.
+    pub fn credentials(&self) -> BTreeMap<String, Credential> {
+        let given = |(host, table): (&String, &RegistryTable)| Some((host.clone(), table.credential.clone()?));
+        self.hosts.iter().filter_map(given).collect()
+    }
+
     /// As the client for registries takes it.
     pub fn client_options(&self) -> RegistryOptions {
+        let marked = self.hosts.iter().filter(|(_, table)| table.insecure).map(|(host, _)| host);
         RegistryOptions {
             ca_files: self.ca_file.iter().cloned().collect(),
-            insecure: self.insecure.iter().cloned().collect(),
+            insecure: self.insecure.iter().chain(marked).cloned().collect(),
             ..RegistryOptions::default()
         }
     }
@@ -294,40 +342,4 @@ impl From<RedactArg> for RedactionMode {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(line: &str) -> String {
-        let args = line.split(' ').map(OsString::from).collect();
-        parse(args).expect_err(line).to_string()
-    }
-
-    #[test]
-    fn flags_that_do_not_go_together_are_refused() {
-        for (line, why) in [
-            ("imagefacts collect --retries 3", "--retries needs --include-images"),
-            ("imagefacts collect --authfile x", "--authfile needs --include-images"),
-            ("imagefacts collect --fallback none", "--fallback needs --include-images"),
-            ("imagefacts collect -A -n shop", "--all-namespaces cannot be used with --namespace"),
-            ("imagefacts collect --from x --context y", "--from cannot be used with --context"),
-            ("imagefacts collect --as-group y", "--as-group needs --as"),
-            ("imagefacts inspect nginx --platform linux/amd64 --all-platforms", "--platform cannot be used with"),
-            ("imagefacts inspect", "REF"),
-            ("imagefacts inspect nginx --platform linux", "os/arch"),
-            ("imagefacts collect --progress loud", "loud"),
-            ("imagefacts collect --include-images --timeout soon", "soon"),
-            ("imagefacts collect --include-images --concurrency 0", "whole number"),
-        ] {
-            let text = refusal(line);
-            assert!(text.contains(why), "{line}: {text}");
-        }
-    }
-
-    #[test]
-    fn the_clock_is_fixed_by_the_environment() {
-        let environment = |text: &str| Environment::from([("SOURCE_DATE_EPOCH".to_owned(), text.to_owned())]);
-        assert!(matches!(clock(&Environment::new()), Ok(Clock::System)));
-        assert!(matches!(clock(&environment("0")), Ok(Clock::Fixed(at)) if at.as_second() == 0));
-        assert!(clock(&environment("yesterday")).unwrap_err().contains("SOURCE_DATE_EPOCH"));
-    }
-}
+mod tests;

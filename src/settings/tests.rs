@@ -1,3 +1,5 @@
+//! What the command line, the environment and a configuration file may say, and what they may not.
+
 use std::io::Write;
 
 use secrecy::ExposeSecret;

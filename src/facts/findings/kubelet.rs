@@ -88,11 +88,11 @@ pub(super) fn words(message: &str, names: &[String]) -> Option<FindingCode> {
         text = text.replace(name.as_str(), "IMAGE");
     }
     let text = text.to_ascii_lowercase();
-    let tells = |cause: &&str| match cause.strip_prefix(' ') {
+    let tells = |cause: &str| match cause.strip_prefix(' ') {
         Some(status) if status.bytes().all(|b| b.is_ascii_digit()) => has_status(&text, status),
-        _ => text.contains(*cause),
+        _ => text.contains(cause),
     };
-    CAUSES.iter().find(|(_, causes)| causes.iter().any(|cause| tells(&cause))).map(|(code, _)| *code)
+    CAUSES.iter().find(|(_, causes)| causes.iter().any(|cause| tells(cause))).map(|(code, _)| *code)
 }
 
 /// Whether an HTTP status stands in a text as a word of its own: no part of a digest, a port or a tag.

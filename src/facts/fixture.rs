@@ -1,13 +1,14 @@
 //! A small cluster and its registry, as tests of the assembly and of the findings write them down.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::cluster::inventory::{
     Container, Example, ImageName, ImageUse, Inventory, Node, NodeImage, Placement, PullContext, PullFailure, Running,
     User, UserKey,
 };
 use crate::facts::document::ImageFacts;
+use crate::facts::validate::Validator;
 use crate::facts::{Origin, RunContext, assemble};
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
 use crate::resolve::{Access, Answer, Looked, Named, Resolution, RunningDigest, Variant};
@@ -15,6 +16,9 @@ use crate::vocabulary::{
     AccessOutcome, AccessSource, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, RedactionMode, Role,
     Via,
 };
+
+/// Compiled once for all tests.
+pub(super) static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| Validator::new().unwrap());
 
 /// A digest that is easily told from others.
 pub(super) fn digest(seed: &str) -> Digest {
@@ -219,6 +223,6 @@ pub(super) fn context() -> RunContext {
 /// Assembles, and makes sure that the document is valid.
 pub(super) fn facts(inventory: &Inventory, resolution: Option<&Resolution>) -> ImageFacts {
     let facts = assemble(inventory, resolution, context());
-    crate::facts::validate::Validator::new().unwrap().check(&facts).unwrap();
+    VALIDATOR.check(&facts).unwrap();
     facts
 }

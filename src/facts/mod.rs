@@ -5,6 +5,7 @@ pub mod document;
 mod findings;
 #[cfg(test)]
 mod fixture;
+pub mod redact;
 mod rules;
 pub mod schema;
 pub mod validate;

@@ -88,9 +88,9 @@ pub(super) fn words(message: &str, names: &[String]) -> Option<FindingCode> {
         text = text.replace(name.as_str(), "IMAGE");
     }
     let text = text.to_ascii_lowercase();
-    let tells = |cause: &&str| match cause.strip_prefix(' ') {
+    let tells = |cause: &str| match cause.strip_prefix(' ') {
         Some(status) if status.bytes().all(|b| b.is_ascii_digit()) => has_status(&text, status),
-        _ => text.contains(*cause),
+        _ => text.contains(cause),
     };
     CAUSES.iter().find(|(_, causes)| causes.iter().any(|cause| tells(cause))).map(|(code, _)| *code)
 }

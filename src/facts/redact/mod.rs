@@ -1,0 +1,143 @@
+//! Masks secrets in a document, and tells what was masked where.
+
+mod assignments;
+mod names;
+mod record;
+mod shapes;
+mod span;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use record::{Redaction, Redactions, Rule};
+
+use super::document::ImageFacts;
+use crate::vocabulary::RedactionMode;
+use record::Recorder;
+use span::{Span, masked, merged};
+
+/// What stands in a secret's place, as in troubleshoot's bundles.
+pub const MASK: &str = "***HIDDEN***";
+
+/// Masks the secrets in `facts`, as its `redaction.mode` says.
+pub fn redact(facts: &mut ImageFacts) -> Redactions {
+    let mode = facts.redaction.mode;
+    let mut masker = Masker { strict: mode == RedactionMode::Strict, recorder: Recorder::new() };
+    if mode != RedactionMode::Off {
+        walk::walk(facts, &mut masker);
+    }
+    masker.recorder.finish(mode)
+}
+
+/// Masks one text after the other, in the document's order.
+struct Masker {
+    strict: bool,
+    recorder: Recorder,
+}
+
+impl Masker {
+    /// Words: a message, a reference, a command.
+    fn text(&mut self, place: &str, text: &mut String) {
+        let spans = secrets(text);
+        self.apply(place, text, spans);
+    }
+
+    /// A value that the image's author chose: strict mode masks it all.
+    fn value(&mut self, place: &str, text: &mut String) {
+        let spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
+        self.apply(place, text, spans);
+    }
+
+    /// A build step.
+    fn step(&mut self, place: &str, text: &mut String) {
+        let mut spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
+        if !self.strict {
+            assignments::find_in_step(text, &mut spans);
+        }
+        self.apply(place, text, spans);
+    }
+
+    /// The value of something with a name: a label or an annotation.
+    fn named(&mut self, place: &str, name: &str, text: &mut String) {
+        // Whom a label names is no secret: only a program's own accounts are masked.
+        let rule = names::rule(name).filter(|rule| *rule != Rule::AccountName);
+        let spans = self.of_pair(rule, text, 0);
+        self.apply(place, text, spans);
+    }
+
+    /// `NAME=value`
+    fn variable(&mut self, place: &str, text: &mut String) {
+        let Some((name, value)) = text.split_once('=') else { return self.value(place, text) };
+        let spans = self.of_pair(names::rule(name), value, name.len() + 1);
+        self.apply(place, text, spans);
+    }
+
+    /// The words of a command, which tell more together than alone: `-u user:password`, `--password hunter2`.
+    fn arguments(&mut self, place: &str, words: &mut [String]) {
+        let joined = merged(secrets(&words.join(" ")));
+        let (mut offset, mut after_secret_flag) = (0, None);
+        for (at, word) in words.iter_mut().enumerate() {
+            let end = offset + word.len();
+            let flag = word.strip_prefix('-').filter(|flag| !flag.contains('='));
+            let flag = flag.and_then(|flag| names::rule(flag.trim_start_matches('-')));
+            let flag = flag.filter(|rule| *rule == Rule::SecretName);
+            let rule = std::mem::replace(&mut after_secret_flag, flag).filter(|_| !word.starts_with('-'));
+            let mut spans = self.of_pair(rule, word, 0);
+            let here = joined.iter().filter(|span| !self.strict && span.start < end && span.end > offset);
+            spans.extend(here.map(|span| Span {
+                start: span.start.saturating_sub(offset),
+                end: span.end.min(end) - offset,
+                rule: span.rule,
+            }));
+            self.apply(&format!("{place}/{at}"), word, spans);
+            offset = end + 1;
+        }
+    }
+
+    /// The secrets of a value whose name fell under `rule`, or under none; `offset` is where it begins.
+    fn of_pair(&self, rule: Option<Rule>, value: &str, offset: usize) -> Vec<Span> {
+        if self.strict {
+            return whole(value, offset, Rule::Strict);
+        }
+        let mut spans = secrets(value);
+        for span in &mut spans {
+            (span.start, span.end) = (span.start + offset, span.end + offset);
+        }
+        if let Some(rule) = rule.filter(|_| !names::is_harmless(value)) {
+            spans.extend(whole(value, offset, rule));
+        }
+        spans
+    }
+
+    fn apply(&mut self, place: &str, text: &mut String, spans: Vec<Span>) {
+        let spans = merged(spans);
+        if spans.is_empty() {
+            return;
+        }
+        for span in &spans {
+            self.recorder.record(span.rule, place, span.of(text));
+        }
+        *text = masked(text, &spans);
+    }
+}
+
+/// A text as it will be, without writing down what was masked.
+fn hidden(text: &str) -> String {
+    masked(text, &merged(secrets(text)))
+}
+
+/// Every secret in a text, by name and by shape.
+fn secrets(text: &str) -> Vec<Span> {
+    let mut spans = Vec::new();
+    assignments::find(text, &mut spans);
+    shapes::find(text, &mut spans);
+    spans
+}
+
+/// All of a text that begins at `offset`; what is masked already, or empty, is left.
+fn whole(text: &str, offset: usize, rule: Rule) -> Vec<Span> {
+    if text.is_empty() || text == MASK {
+        return Vec::new();
+    }
+    vec![Span { start: offset, end: offset + text.len(), rule }]
+}

@@ -1,0 +1,221 @@
+//! Secrets that are told by their shape, whatever they are called.
+
+use std::sync::LazyLock;
+
+use regex::bytes::{Match, Regex, RegexBuilder};
+
+use super::names;
+use super::record::Rule;
+use super::span::Span;
+
+/// Tokens whose whole text is the secret. The group that matched tells the rule.
+static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    compile(
+        r"(?x)
+        (?P<pem>-----BEGIN\ [A-Z0-9\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?-----(?:[^-]|-[^-])*(?:-----END[A-Z0-9\ ]{0,60}-----)?)
+        |(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)
+        |(?P<aws>\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b)
+        |(?P<azure>[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34})
+        |(?P<google>\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20,}|\bGOCSPX-[0-9A-Za-z_-]{20,}|\b1//0[0-9A-Za-z_-]{40,})
+        |(?P<github>\bgh[pousr]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,})
+        |(?P<gitlab>\bgl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[0-9A-Za-z_.-]{20,}|\bGR1348941[0-9A-Za-z_-]{20,})
+        |(?P<slack>\bxox[abeoprs]-[0-9A-Za-z-]{10,}|\bxapp-[0-9]-[0-9A-Za-z-]{10,}
+            |https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[0-9A-Za-z/_-]{20,})
+        |(?P<package>\bnpm_[0-9A-Za-z]{36}|\bpypi-[0-9A-Za-z_-]{50,}|\brubygems_[0-9a-f]{48}|\bdckr_(?:pat|oat)_[0-9A-Za-z_-]{20,}
+            |\bcio[0-9A-Za-z]{32}\b|\boy2[a-z0-9]{43}\b)
+        |(?P<vendor>\b[sr]k_(?:live|test)_[0-9A-Za-z]{16,}|\bwhsec_[0-9A-Za-z+/=]{24,}
+            |\bsk-(?:proj-|ant-|svcacct-|or-)?[0-9A-Za-z_-]{20,}|\bhf_[0-9A-Za-z]{30,}
+            |\bhv[sbr]\.[0-9A-Za-z_-]{20,}|\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{40,}
+            |\bdo[opr]_v1_[0-9a-f]{64}|\bdapi[0-9a-f]{32}|\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}
+            |\bkey-[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bNRAK-[0-9A-Z]{27}
+            |\bgl(?:c|sa)_[0-9A-Za-z+/=_]{32,}|\blin_api_[0-9A-Za-z]{40}|\bdp\.(?:pt|st|ct|sa)\.[0-9A-Za-z._-]{40,}
+            |\bAGE-SECRET-KEY-1[0-9A-Z]{58}|\bATATT3[0-9A-Za-z_=-]{60,}|\bATBB[0-9A-Za-z]{32}|\bpul-[0-9a-f]{40}
+            |\b[0-9]{8,10}:AA[0-9A-Za-z_-]{33}|\bsntry[su]_[0-9A-Za-z+/=_-]{40,}|\btskey-[a-z]{2,10}-[0-9A-Za-z-]{20,}
+            |https://discord(?:app)?\.com/api/webhooks/[0-9]{10,}/[0-9A-Za-z_-]{40,}
+            |https://[0-9a-z-]{1,63}\.webhook\.office\.com/[^\s\x22']{20,})",
+    )
+});
+
+/// Secrets with something around them that stays: what is masked are the groups.
+///
+/// Of the words before each pattern a text must hold one, which is told much faster than whether it fits the pattern.
+const AROUND: &[(Rule, &[&str], &str)] = &[
+    (
+        Rule::HttpAuthorization,
+        &["uthorization", "UTHORIZATION"],
+        r#"(?i)\b(?:proxy-)?authorization\\?["']?\s*[:=]\s*\\?["']?(?:basic|bearer|token|digest|negotiate|apikey)?\s*([^\s"'\\,]{6,})"#,
+    ),
+    (
+        Rule::HttpAuthorization,
+        &["earer ", "EARER ", "asic ", "ASIC "],
+        r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9._~+/=-]{16,})",
+    ),
+    (
+        Rule::HttpAuthorization,
+        &["X-", "x-"],
+        r#"(?i)\bx-(?:api-key|auth-token|vault-token|gitlab-token|amz-security-token)\s*:\s*([^\s"'\\]{6,})"#,
+    ),
+    (Rule::AzureKey, &["sig="], r"[?&;]sig=([A-Za-z0-9%+/=_-]{16,})"),
+    (
+        Rule::ConnectionString,
+        &[";"],
+        r#"(?i)\b(?:data source|server|location|initial catalog|database|user id|uid|password|pwd)[ \t]*=[ \t]*([^;{}\n"']{1,256});"#,
+    ),
+    (Rule::ConnectionString, &["@tcp", "@unix"], r#"([^\s:@/"'=]{1,128}):([^\s@"']{1,256})@(?:tcp[46]?|unix)\("#),
+    (
+        Rule::CommandArgument,
+        &["-u", "-user"],
+        r#"(?:^|\s)(?:-u|--user|--proxy-user)[ =]?["']?([^\s:"'=0-9][^\s:"'=]{0,127}):([^\s"']{1,256})"#,
+    ),
+    (Rule::CommandArgument, &["sshpass"], r#"\bsshpass\s+-p\s*["']?([^\s"']{1,256})"#),
+    (
+        Rule::CommandArgument,
+        &[" -p"],
+        r#"\b(?:mysql|mysqldump|mysqladmin|mariadb)\s(?:[^\n|;&]{0,200}\s)?-p([^\s"']{1,256})"#,
+    ),
+    (Rule::CommandArgument, &["login"], r#"\blogin\s(?:[^\n|;&]{0,200}\s)?-p[ =]["']?([^\s"']{1,256})"#),
+    (
+        Rule::CommandArgument,
+        &["chpasswd"],
+        r#"\becho\s+(?:-\w\s+)?["']?[\w.-]{1,64}:([^\s"'|]{1,256})["']?\s*\|\s*chpasswd"#,
+    ),
+    (
+        Rule::CommandArgument,
+        &["htpasswd"],
+        r#"\bhtpasswd\s+-[A-Za-z]*b[A-Za-z]*\s+\S{1,256}\s+\S{1,256}\s+([^\s"']{1,256})"#,
+    ),
+    (Rule::CommandArgument, &["machine"], r"\bmachine\s+\S{1,256}\s+login\s+(\S{1,256})\s+password\s+(\S{1,256})"),
+    (Rule::VendorToken, &["=="], r#"\\?"key\\?"\s*:\s*\\?"([A-Za-z0-9+/]{38}==)"#),
+];
+
+/// The patterns of [`AROUND`], compiled.
+static COMPILED: LazyLock<Vec<(Rule, &[&str], Regex)>> = LazyLock::new(|| {
+    AROUND.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?))).collect()
+});
+
+/// Compiles one of the patterns above. That all of them compile is a test's business.
+fn compile(pattern: &str) -> Option<Regex> {
+    RegexBuilder::new(pattern).unicode(false).size_limit(32 << 20).dfa_size_limit(16 << 20).build().ok()
+}
+
+/// Every secret in `text` that is told by its shape.
+pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
+    tokens(text, spans);
+    for (rule, words, regex) in COMPILED.iter() {
+        if !words.iter().any(|word| text.contains(word)) {
+            continue;
+        }
+        for found in regex.captures_iter(text.as_bytes()) {
+            let secrets = found.iter().skip(1).flatten().map(|group| span(text, &group, *rule));
+            spans.extend(secrets.filter(|span| !names::is_harmless(span.of(text))));
+        }
+    }
+    userinfo(text, spans);
+}
+
+fn span(text: &str, group: &Match<'_>, rule: Rule) -> Span {
+    Span::new(text, group.start(), group.end(), rule)
+}
+
+fn tokens(text: &str, spans: &mut Vec<Span>) {
+    let Some(regex) = TOKENS.as_ref().filter(|regex| regex.is_match(text.as_bytes())) else { return };
+    for found in regex.captures_iter(text.as_bytes()) {
+        let rules = [
+            ("pem", Rule::PrivateKey),
+            ("jwt", Rule::Jwt),
+            ("aws", Rule::AwsKey),
+            ("azure", Rule::AzureKey),
+            ("google", Rule::GoogleKey),
+            ("github", Rule::GithubToken),
+            ("gitlab", Rule::GitlabToken),
+            ("slack", Rule::SlackToken),
+            ("package", Rule::PackageToken),
+            ("vendor", Rule::VendorToken),
+        ];
+        spans.extend(rules.into_iter().find_map(|(name, rule)| Some(span(text, &found.name(name)?, rule))));
+    }
+}
+
+/// How far behind a URL's host an `@` is looked for.
+const URL_CHARS: usize = 512;
+
+/// User and password of each URL in `text`: `scheme://user:password@host`.
+fn userinfo(text: &str, spans: &mut Vec<Span>) {
+    for (at, separator) in text.match_indices("://") {
+        let start = at + separator.len();
+        let Some(userinfo) = text.get(start..).and_then(userinfo_of) else { continue };
+        let mut mask = |from: usize, part: &str| {
+            if !names::is_harmless(part) {
+                spans.push(Span::new(text, from, from + part.len(), Rule::UrlUserinfo));
+            }
+        };
+        match userinfo.split_once(':') {
+            Some((user, password)) => {
+                mask(start, user);
+                mask(start + user.len() + 1, password);
+            }
+            // Without a password the user is a token, but for ssh, where it is always git.
+            None if userinfo != "git"
+                && text.get(..at).is_some_and(|s| s.ends_with("http") || s.ends_with("https")) =>
+            {
+                mask(start, userinfo);
+            }
+            None => {}
+        }
+    }
+}
+
+/// What stands before the host of a URL without its scheme.
+fn userinfo_of(url: &str) -> Option<&str> {
+    let ends_url = |c: char| c.is_whitespace() || "\"'`<>\\".contains(c);
+    let authority = url.split(|c: char| ends_url(c) || "/?#".contains(c)).next().unwrap_or_default();
+    if let Some((userinfo, _)) = authority.rsplit_once('@') {
+        return Some(userinfo);
+    }
+    // A password with a slash in it, which is no valid URL but often written. `host:80/@scope` is another thing.
+    let (_, port_or_password) = authority.split_once(':')?;
+    if port_or_password.starts_with('$') || port_or_password.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let end = url.char_indices().take(URL_CHARS).find(|(_, c)| ends_url(*c)).map_or(url.len(), |(at, _)| at);
+    let end = end.min(url.floor_char_boundary(URL_CHARS * 4));
+    url.get(..end)?.rsplit_once('@').map(|(userinfo, _)| userinfo)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(TOKENS.is_some());
+        assert_eq!(COMPILED.len(), AROUND.len());
+    }
+
+    /// Ends in reasonable time only when every text is read a bounded number of times.
+    #[test]
+    fn hostile_texts_are_read_to_the_end() {
+        for part in
+            ["eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "://a:b/", "://", "a:b@", "login -p", "Basic ", "-u a:"]
+        {
+            let mut spans = Vec::new();
+            find(&part.repeat((1 << 18) / part.len()), &mut spans);
+            assert!(spans.iter().all(|span| span.start < span.end));
+        }
+    }
+
+    #[test]
+    fn userinfo_is_told_from_ports_and_paths() {
+        for (url, expected) in [
+            ("u:p@h/x", Some("u:p")),
+            ("u:p@q@h", Some("u:p@q")),
+            ("u:pa/ss@h", Some("u:pa/ss")),
+            (":p@h", Some(":p")),
+            ("h:8080/@scope/pkg", None),
+            ("h/a:b@c", None),
+            ("h", None),
+        ] {
+            assert_eq!(userinfo_of(url), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Where in a document text from outside stands, in the document's order.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Masker, hidden};
+use crate::facts::document::{Build, Config, Finding, Image, ImageFacts, Manifest};
+
+/// Masks every text of `facts` that someone else wrote.
+pub(super) fn walk(facts: &mut ImageFacts, masker: &mut Masker) {
+    arrange(facts);
+    optional(masker, "/source/context", &mut facts.source.context);
+    for (at, path) in facts.source.paths.iter_mut().flatten().enumerate() {
+        masker.text(&format!("/source/paths/{at}"), path);
+    }
+    for (at, image) in facts.images.iter_mut().enumerate() {
+        walk_image(&format!("/images/{at}"), image, masker);
+    }
+    for (at, manifest) in facts.manifests.iter_mut().enumerate() {
+        walk_manifest(&format!("/manifests/{at}"), manifest, masker);
+    }
+    for (at, finding) in facts.findings.iter_mut().enumerate() {
+        walk_finding(&format!("/findings/{at}"), finding, masker);
+    }
+    for (at, gap) in facts.gaps.iter_mut().enumerate() {
+        masker.text(&format!("/gaps/{at}/message"), &mut gap.message);
+    }
+}
+
+/// Sorts by what will be read: an invalid reference may be a URL with a password, and masked it may belong elsewhere.
+fn arrange(facts: &mut ImageFacts) {
+    facts.images.sort_by_cached_key(|image| hidden(&image.reference));
+    facts.findings.sort_by_cached_key(|finding| {
+        let image = finding.image.as_deref().map(hidden);
+        (finding.severity, finding.code.as_str(), image, finding.subjects.first().cloned())
+    });
+}
+
+fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
+    masker.text(&format!("{place}/reference"), &mut image.reference);
+    for (at, spelling) in image.written_as.iter_mut().enumerate() {
+        masker.text(&format!("{place}/writtenAs/{at}"), spelling);
+    }
+    for (at, waiting) in image.waiting.iter_mut().flatten().enumerate() {
+        masker.text(&format!("{place}/waiting/{at}/message"), &mut waiting.message);
+    }
+    for (at, error) in image.errors.iter_mut().flatten().enumerate() {
+        masker.text(&format!("{place}/errors/{at}/message"), &mut error.message);
+    }
+}
+
+fn walk_manifest(place: &str, manifest: &mut Manifest, masker: &mut Masker) {
+    if let Some(config) = &mut manifest.config {
+        walk_config(&format!("{place}/config"), config, masker);
+    }
+    for (at, layer) in manifest.layers.iter_mut().flatten().enumerate() {
+        if let Some(step) = &mut layer.created_by {
+            masker.step(&format!("{place}/layers/{at}/createdBy"), step);
+        }
+    }
+    for (at, step) in manifest.history.iter_mut().flatten().enumerate() {
+        let place = format!("{place}/history/{at}");
+        if let Some(step) = &mut step.created_by {
+            masker.step(&format!("{place}/createdBy"), step);
+        }
+        if let Some(comment) = &mut step.comment {
+            masker.value(&format!("{place}/comment"), comment);
+        }
+    }
+    if let Some(annotations) = &mut manifest.annotations {
+        walk_map(&format!("{place}/annotations"), annotations, masker);
+    }
+    if let Some(build) = &mut manifest.build {
+        walk_build(&format!("{place}/build"), build, masker);
+    }
+}
+
+fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
+    for (name, text) in [("author", &mut config.author), ("user", &mut config.user)] {
+        if let Some(text) = text {
+            masker.text(&format!("{place}/{name}"), text);
+        }
+    }
+    for (at, variable) in config.env.iter_mut().enumerate() {
+        masker.variable(&format!("{place}/env/{at}"), variable);
+    }
+    masker.arguments(&format!("{place}/entrypoint"), &mut config.entrypoint);
+    masker.arguments(&format!("{place}/cmd"), &mut config.cmd);
+    optional(masker, &format!("{place}/workingDir"), &mut config.working_dir);
+    for (at, path) in config.volumes.iter_mut().enumerate() {
+        masker.text(&format!("{place}/volumes/{at}"), path);
+    }
+    walk_map(&format!("{place}/labels"), &mut config.labels, masker);
+    for (name, value) in config.healthcheck.iter_mut().flatten() {
+        walk_json(&format!("{place}/healthcheck/{}", escaped(name)), value, masker);
+    }
+}
+
+fn walk_map(place: &str, map: &mut BTreeMap<String, String>, masker: &mut Masker) {
+    for (name, text) in map.iter_mut() {
+        masker.named(&format!("{place}/{}", escaped(name)), name, text);
+    }
+}
+
+fn walk_build(place: &str, build: &mut Build, masker: &mut Masker) {
+    let texts = [
+        ("source", &mut build.source),
+        ("revision", &mut build.revision),
+        ("version", &mut build.version),
+        ("baseName", &mut build.base_name),
+        ("baseDigest", &mut build.base_digest),
+        ("builder", &mut build.builder),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            masker.value(&format!("{place}/{name}"), text);
+        }
+    }
+}
+
+fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
+    optional(masker, &format!("{place}/image"), &mut finding.image);
+    masker.text(&format!("{place}/message"), &mut finding.message);
+    optional(masker, &format!("{place}/remedy"), &mut finding.remedy);
+    for (name, value) in &mut finding.evidence {
+        walk_words(&format!("{place}/evidence/{}", escaped(name)), value, masker);
+    }
+}
+
+/// A command and its settings, as JSON.
+fn walk_json(place: &str, value: &mut Value, masker: &mut Masker) {
+    match value {
+        Value::String(text) => masker.value(place, text),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let mut words: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
+            masker.arguments(place, &mut words);
+            *items = words.into_iter().map(Value::String).collect();
+        }
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                walk_json(&format!("{place}/{at}"), item, masker);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                walk_json(&format!("{place}/{}", escaped(name)), field, masker);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Our own words, in which others' may be quoted.
+fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
+    match value {
+        Value::String(text) => masker.text(place, text),
+        Value::Array(items) => {
+            for (at, item) in items.iter_mut().enumerate() {
+                walk_words(&format!("{place}/{at}"), item, masker);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                walk_words(&format!("{place}/{}", escaped(name)), field, masker);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn optional(masker: &mut Masker, place: &str, text: &mut Option<String>) {
+    if let Some(text) = text {
+        masker.text(place, text);
+    }
+}
+
+/// A name as a part of a JSON pointer (RFC 6901).
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

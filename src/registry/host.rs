@@ -8,7 +8,6 @@ use http::HeaderMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-use super::endpoint::Endpoint;
 use super::retry::quota;
 use crate::resolve::RegistryTally;
 
@@ -16,8 +15,6 @@ use crate::resolve::RegistryTally;
 pub(super) struct Host {
     /// `docker.io`, `localhost:5000`
     pub name: String,
-    /// who is asked, in order; the registry itself is the last
-    pub endpoints: Vec<Endpoint>,
     permits: Semaphore,
     requests: AtomicU64,
     bytes: AtomicU64,
@@ -32,10 +29,9 @@ pub(super) struct Turn<'a> {
 
 impl Host {
     /// A registry to which at most `permits` requests are in flight.
-    pub(super) fn new(name: &str, endpoints: Vec<Endpoint>, permits: usize) -> Self {
+    pub(super) fn new(name: &str, permits: usize) -> Self {
         Self {
             name: name.to_owned(),
-            endpoints,
             permits: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -147,8 +143,8 @@ mod tests {
     #[tokio::test]
     async fn a_slow_registry_holds_no_more_than_its_own_permits() {
         let all = Semaphore::new(3);
-        let slow = Host::new("slow", Vec::new(), 2);
-        let other = Host::new("other", Vec::new(), 2);
+        let slow = Host::new("slow", 2);
+        let other = Host::new("other", 2);
         let (_first, _second) = (slow.turn(&all).await, slow.turn(&all).await);
         let third = slow.turn(&all);
         assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err());

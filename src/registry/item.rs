@@ -5,11 +5,11 @@ use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
-use super::authorization::{Authorized, authorized};
-use super::endpoint::{Endpoint, api_url};
+use super::authorization::{Authorized, Place, authorized};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
 use super::safety::Guard;
+use super::sources::{NoSource, Source, Wanted, What};
 use super::tokens::Tokens;
 use super::verify::Mismatch;
 use super::words::Confidence;
@@ -45,10 +45,9 @@ impl Target {
 pub(super) struct Item<'a> {
     /// for messages
     pub subject: Subject<'a>,
-    repository: &'a Repository,
-    credential: &'a Credential,
+    pub wanted: Wanted<'a>,
+    pub credential: &'a Credential,
     method: Method,
-    path: String,
     accept: &'static str,
 }
 
@@ -61,25 +60,28 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
-        let path = format!("manifests/{}", target.text);
-        Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
+        let what = match target.digest {
+            Some(_) => What::Manifest(&target.text),
+            None => What::Tag(&target.text),
+        };
+        Self { subject, wanted: Wanted { repository, what }, credential, method, accept: MediaType::ACCEPT }
     }
 
     /// A config.
     pub(super) fn config(
         name: &'a str,
         repository: &'a Repository,
-        digest: &Digest,
+        digest: &'a Digest,
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Config, name, server: "" };
-        let path = format!("blobs/{digest}");
-        Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
+        let wanted = Wanted { repository, what: What::Blob(digest.as_str()) };
+        Self { subject, wanted, credential, method: Method::GET, accept: "*/*" }
     }
 
     /// The registry that references name.
     pub(super) fn registry(&self) -> &'a str {
-        self.repository.registry()
+        self.wanted.repository.registry()
     }
 
     /// The same, asked for by someone else.
@@ -90,11 +92,17 @@ impl<'a> Item<'a> {
         Item { credential, ..self.clone() }
     }
 
-    /// The failure of a registry whose name makes no URL.
-    pub(super) fn unreachable(&self) -> Failure {
-        let message =
-            format!("{}: {} cannot be the host of a URL; check the reference", self.subject.name, self.registry());
-        Failure::unsent(self.subject.stage, ErrorClass::InvalidReference, message)
+    /// The failure when nobody may be asked.
+    pub(super) fn nobody(&self, why: &NoSource) -> Failure {
+        let (class, remedy) = match why {
+            NoSource::Blocked { .. } => {
+                (ErrorClass::Refused, "the registry was not asked; take the block away if it is wrong")
+            }
+            NoSource::Nobody(_) => (ErrorClass::Refused, "let one of them resolve tags"),
+            NoSource::NoHost(_) => (ErrorClass::InvalidReference, "check the reference"),
+        };
+        let message = format!("{}: {why}; {remedy}", self.subject.name);
+        Failure::unsent(self.subject.stage, class, message)
     }
 
     /// Asks one server once. As long as it is not known whether it speaks https or plain http, and it does not
@@ -103,40 +111,50 @@ impl<'a> Item<'a> {
         &self,
         caller: Caller<'_>,
         tokens: &Tokens,
-        endpoint: &Endpoint,
+        source: &Source,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
-        let mut outcome = Err(Trouble::Final(self.unreachable().into()));
-        for base in endpoint.bases() {
-            let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
-            outcome = self.send(caller, tokens, url).await;
+        let no_url = NoSource::NoHost(source.host.clone());
+        let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
+        for origin in source.endpoint.origins() {
+            let Some(url) = source.url(origin, self.wanted.what) else { continue };
+            outcome = self.send(caller, tokens, source, url).await;
             match &outcome {
                 Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
                 Err(Trouble::Request(fault)) if fault.other_protocol => continue,
-                Ok(_) => endpoint.speaks(base),
+                Ok(_) => source.endpoint.speaks(origin),
                 Err(_) => {}
             }
             break;
         }
-        self.judge(caller, outcome?, verify)
+        self.judge(caller, source, outcome?, verify)
     }
 
-    async fn send(&self, caller: Caller<'_>, tokens: &Tokens, url: Url) -> Result<Authorized, Trouble> {
+    async fn send(
+        &self,
+        caller: Caller<'_>,
+        tokens: &Tokens,
+        source: &Source,
+        url: Url,
+    ) -> Result<Authorized, Trouble> {
         let ask = Ask {
             method: self.method.clone(),
             url,
             guard: Guard::Named,
             accept: self.accept,
             authorization: None,
+            headers: source.headers.clone(),
             form: None,
             cap: caller.wire.limits.document_bytes,
         };
-        authorized(caller, tokens, self.repository, self.credential, ask).await
+        let place = Place { repository: self.wanted.repository, path: &source.repository };
+        authorized(caller, tokens, place, self.credential, ask).await
     }
 
     fn judge<T>(
         &self,
         caller: Caller<'_>,
+        source: &Source,
         authorized: Authorized,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
@@ -145,7 +163,7 @@ impl<'a> Item<'a> {
         if answer.status != StatusCode::OK {
             let with_credential = !matches!(self.credential, Credential::Anonymous);
             let asked = Asked { stage: self.subject.stage, registry: self.registry(), with_credential };
-            let confidence = Confidence::of(self.credential, authorization.as_ref());
+            let confidence = Confidence::of(self.credential, authorization.as_ref()).with(&source.headers);
             return Err(answer_fault(&answer, asked, &confidence, caller.wire.clock.now()).into());
         }
         match verify(&answer) {

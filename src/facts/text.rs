@@ -5,6 +5,8 @@ use crate::vocabulary::{ImageStatus, RedactionMode};
 
 /// The width of the page.
 const COLUMNS: usize = 80;
+/// What a remedy begins with when it is a command and no setting.
+const COMMANDS: [&str; 3] = ["kubectl ", "skopeo ", "cosign "];
 /// How many findings, images and gaps are told each; the rest is counted.
 const MOST: usize = 20;
 
@@ -25,15 +27,13 @@ fn head(facts: &ImageFacts, page: &mut Page) {
     if !facts.complete {
         page.line(0, "INCOMPLETE: the run ended early, or a part of the cluster could not be read.");
     }
-    let of = facts.source.context.as_deref().or(facts.source.kubernetes_version.as_deref());
-    let of = of.map(|of| format!(" of {of}")).unwrap_or_default();
-    page.line(
-        0,
-        &format!(
-            "made {} by {} {}{of}",
-            facts.run.generated_at.0, facts.run.generator.name, facts.run.generator.version
-        ),
-    );
+    let origin = match (&facts.source.context, &facts.source.paths) {
+        (Some(context), _) => format!(" from context {context}"),
+        (None, Some(_)) => " from files".to_owned(),
+        (None, None) => String::new(),
+    };
+    let generator = &facts.run.generator;
+    page.line(0, &format!("made {} by {} {}{origin}", facts.run.generated_at.0, generator.name, generator.version));
     if facts.redaction.mode == RedactionMode::Off {
         page.line(0, "Secrets are NOT masked in this bundle.");
     }
@@ -43,7 +43,11 @@ fn head(facts: &ImageFacts, page: &mut Page) {
         summary.resolved, summary.partial, summary.failed, summary.unqueried
     );
     let severity = |name: &str| summary.findings_by_severity.get(name).copied().unwrap_or(0);
-    let found = format!("{} errors, {} warnings, {} infos", severity("error"), severity("warning"), severity("info"));
+    let found = ["error", "warning", "info"].map(|name| many(severity(name), name, "s")).join(", ");
+    let repositories = match summary.repositories {
+        1 => "1 repository".to_owned(),
+        many => format!("{many} repositories"),
+    };
     let layers = format!(
         "{} distinct, {} compressed; {} if none were shared",
         summary.layers.distinct,
@@ -51,7 +55,7 @@ fn head(facts: &ImageFacts, page: &mut Page) {
         size(summary.layers.referenced_bytes)
     );
     for (name, value) in [
-        ("images", format!("{} in {} repositories", summary.references, summary.repositories)),
+        ("images", format!("{} in {}", summary.references, repositories)),
         ("", status),
         ("findings", found),
         ("layers", layers),
@@ -75,7 +79,7 @@ fn findings(facts: &ImageFacts, page: &mut Page) {
             page.line(8, &subjects);
         }
         if let Some(remedy) = &finding.remedy {
-            page.line(8, &format!("-> {remedy}"));
+            page.command(8, remedy);
         }
     }
     page.rest(facts.findings.len());
@@ -123,6 +127,11 @@ fn gaps(facts: &ImageFacts, page: &mut Page) {
     page.rest(facts.gaps.len());
 }
 
+/// `1 error`, `2 errors`
+fn many(count: u64, what: &str, plural: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { plural })
+}
+
 /// Bytes for a person, with one digit after the point.
 #[expect(clippy::cast_precision_loss, reason = "one digit after the point is all that is shown")]
 fn size(bytes: u64) -> String {
@@ -157,15 +166,26 @@ impl Page {
         }
     }
 
-    /// A text, wrapped between words. Text from outside may hold anything: only what is printed stays.
+    /// A text, wrapped between words.
     fn line(&mut self, indent: usize, text: &str) {
+        self.wrap(indent, text, "");
+    }
+
+    /// A way out. A command is continued as a shell continues it, so that it can be copied.
+    fn command(&mut self, indent: usize, remedy: &str) {
+        let is_command = COMMANDS.iter().any(|command| remedy.starts_with(command));
+        self.wrap(indent, &format!("-> {remedy}"), if is_command { " \\" } else { "" });
+    }
+
+    /// Text from outside may hold anything: only what is printed stays.
+    fn wrap(&mut self, indent: usize, text: &str, continuation: &str) {
         let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let width = COLUMNS - continuation.len();
         let mut line = " ".repeat(indent);
         let mut is_empty = true;
         for word in text.split(' ') {
-            if !is_empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-                self.0.push_str(line.trim_end());
-                self.0.push('\n');
+            if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
+                self.end(&line, continuation);
                 line = " ".repeat(indent);
                 is_empty = true;
             }
@@ -175,7 +195,12 @@ impl Page {
             line.push_str(word);
             is_empty = false;
         }
+        self.end(&line, "");
+    }
+
+    fn end(&mut self, line: &str, continuation: &str) {
         self.0.push_str(line.trim_end());
+        self.0.push_str(continuation);
         self.0.push('\n');
     }
 }
@@ -199,15 +224,23 @@ mod tests {
     fn a_person_reads_the_worst_first_with_a_way_out() {
         let page = page();
         for expected in [
-            "images      1 in 1 repositories\n",
+            "images      1 in 1 repository\n",
             "            0 resolved, 0 partial, 1 failed, 0 not asked for\n",
-            "findings    1 errors, 0 warnings, 0 infos\n",
+            "findings    1 error, 0 warnings, 0 infos\n",
             "error   pull-tls ghcr.io/acme/private:v9\n        the kubelet on node-a does not trust",
             "        Deployment shop/web\n        -> on node-a, name the CA of ghcr.io in",
             "What could not be resolved\n--------------------------\nfailed  ghcr.io/acme/private:v9\n        tls: ",
         ] {
             assert!(page.contains(expected), "{expected:?} is not in\n{page}");
         }
+    }
+
+    #[test]
+    fn a_command_can_be_copied() {
+        let name = "ghcr.io/acme/private-and-long/application:latest";
+        let facts = fixture::facts(&fixture::with_image(name, fixture::usage(name)), None);
+        let command = "-> kubectl -n shop set image deployment/web \\\n        web=ghcr.io/acme/private-and-long";
+        assert!(summary_text(&facts).contains(command), "{}", summary_text(&facts));
     }
 
     #[test]

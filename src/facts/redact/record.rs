@@ -47,11 +47,11 @@ pub enum Rule {
 }
 
 /// Everything that was masked in a document.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Redactions {
     /// how secrets were masked
-    pub mode: Option<RedactionMode>,
+    pub mode: RedactionMode,
     /// what stands in their place
     pub mask: String,
     /// how many values were masked
@@ -111,7 +111,7 @@ impl Recorder {
             *by_rule.entry(redaction.rule).or_insert(0) += redaction.count;
         }
         Redactions {
-            mode: Some(mode),
+            mode,
             mask: super::MASK.to_owned(),
             count: by_rule.values().sum(),
             by_rule,

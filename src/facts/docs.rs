@@ -1,4 +1,4 @@
-//! Keeps `docs/facts.md` and `docs/findings.md` as complete as the types: the reference is made from them.
+//! Keeps the pages about facts, findings and redaction as complete as the types; the reference is made from them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,11 +6,13 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::findings::evidence_schema;
-use super::schema::facts_schema;
+use super::redact::Rule;
+use super::schema::{document_schema, facts_schema};
 use crate::vocabulary::FindingCode;
 
 const FACTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/facts.md");
 const FINDINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/findings.md");
+const REDACTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/redaction.md");
 /// What stands below it in `docs/facts.md` is made from the schema.
 const BEGIN: &str =
     "<!-- made from the schema: edit the types' doc comments, then run the tests with IMAGEFACTS_BLESS=1 -->\n";
@@ -40,6 +42,19 @@ fn every_finding_and_its_evidence_is_explained() {
     assert!(fields.len() > 20);
     for field in fields {
         assert!(page.contains(&format!("`{field}`")), "the evidence field {field} is not explained");
+    }
+}
+
+#[test]
+fn every_rule_of_redaction_is_explained() {
+    let page = std::fs::read_to_string(REDACTION).unwrap();
+    let schema = document_schema::<Rule>("rule", "Rule");
+    let rules = schema["oneOf"].as_array().unwrap();
+    assert!(rules.len() > 10);
+    for rule in rules {
+        let name = rule["const"].as_str().unwrap();
+        let explained = page.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+        assert!(explained, "the rule {name} is not explained");
     }
 }
 

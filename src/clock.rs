@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// Where the time comes from. It is handed to whoever needs it; nothing else asks the system.
 #[derive(Debug, Clone, Copy)]
@@ -13,12 +15,18 @@ pub enum Clock {
     Fixed(Timestamp),
 }
 
+/// A moment as documents and events hold it: RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Time(#[schemars(with = "String", extend("format" = "date-time"))] pub Timestamp);
+
 /// Measures how long something takes.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Option<Instant>);
 
 impl Clock {
     /// The time, cut to milliseconds.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the system")]
     pub fn now(self) -> Timestamp {
         let now = match self {
             Self::System => Timestamp::now(),

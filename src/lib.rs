@@ -12,18 +12,25 @@
 //! what `imagefacts demo` runs on.
 
 pub mod bundle;
+pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod collect;
+pub mod commands;
 pub mod credentials;
 pub mod event;
+pub mod exit;
 pub mod facts;
 pub mod image;
 pub mod limits;
+pub mod once_map;
 pub mod progress;
 pub mod registry;
 pub mod render;
 pub mod resolve;
 pub mod sample;
 pub mod serve;
+pub mod settings;
 pub mod stop;
+pub mod text;
 pub mod vocabulary;

@@ -40,3 +40,45 @@ impl Default for Limits {
         }
     }
 }
+
+/// How much, how often and how long, at the cluster's API server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterLimits {
+    /// until a connection stands
+    pub connect_timeout: Duration,
+    /// for one request, from its first byte sent to its last byte read; an API server takes up to 60 s over a list
+    pub request_timeout: Duration,
+    /// objects in a page of a list
+    pub page_items: u32,
+    /// the largest page that is read, in bytes: 500 objects are seldom more than 25 MB
+    pub page_bytes: usize,
+    /// the largest single object that is read, in bytes; etcd holds none above 1.5 MiB by default
+    pub object_bytes: usize,
+    /// lists that are read side by side
+    pub lists: usize,
+    /// how often a request is made at most when it fails
+    pub tries: usize,
+    /// the first pause between tries; each is about twice the one before
+    pub first_pause: Duration,
+    /// how often a request is made again because the server asked to come back later
+    pub patience: usize,
+    /// owners of kinds that are not listed, looked up one by one
+    pub owners: usize,
+}
+
+impl Default for ClusterLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(90),
+            page_items: 500,
+            page_bytes: 256 << 20,
+            object_bytes: 4 << 20,
+            lists: 4,
+            tries: 5,
+            first_pause: Duration::from_millis(250),
+            patience: 20,
+            owners: 1000,
+        }
+    }
+}

@@ -19,6 +19,11 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    /// Whether somebody asked for it by a signal.
+    pub fn is_signal(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated)
+    }
+
     /// As events and facts say it.
     pub fn as_str(self) -> &'static str {
         match self {

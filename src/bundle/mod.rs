@@ -1,1 +1,16 @@
-//! The support bundle: written atomically, read with care.
+//! The support bundle: written whole or not at all, the same bytes for the same contents, and read back.
+
+mod archive;
+mod contents;
+mod destination;
+mod error;
+mod execution;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use contents::Contents;
+pub use destination::{Destination, Written};
+pub use error::{ReadError, WriteError};
+pub use execution::{Collection, Phase};
+pub use read::{FactsFile, read};

@@ -14,7 +14,7 @@ use crate::vocabulary::{ContainerType, GapScope, Role};
 pub const MAX_EXAMPLES: usize = 5;
 
 /// Everything that discovery learned.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
     /// sorted by name; `None` when nodes may not be read (or files hold none)
     pub nodes: Option<Vec<Node>>,
@@ -89,7 +89,7 @@ pub enum ImageName {
 }
 
 /// Who uses an image, and how it fares.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImageUse {
     /// the spellings in the specs
     pub written_as: BTreeSet<String>,
@@ -125,7 +125,7 @@ pub struct UserKey {
 }
 
 /// A user of an image: a top owner, or the ownerless pods of a namespace.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct User {
     /// how many pods of it use the image
     pub pods: u64,
@@ -162,7 +162,7 @@ pub struct Example {
 }
 
 /// Pods that run one digest.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Running {
     /// how many pods
     pub pods: u64,
@@ -175,7 +175,7 @@ pub struct Running {
 }
 
 /// Containers that wait for an image.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Waiting {
     /// how many pods
     pub pods: u64,

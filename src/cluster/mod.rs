@@ -1,3 +1,8 @@
 //! Kubernetes: what a cluster uses, from a live API server or from files.
 
+pub mod files;
 pub mod inventory;
+pub mod live;
+pub mod objects;
+pub mod pull_secrets;
+pub mod uses;

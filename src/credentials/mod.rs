@@ -1,10 +1,24 @@
 //! Which credentials apply to which repository, and where they come from.
 
+mod docker_config;
+mod helper;
+mod keychain;
+mod local;
+mod matching;
+mod pull_secrets;
+
 use std::fmt;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::vocabulary::AccessSource;
+
+pub use docker_config::{DockerConfig, DockerEntry, InvalidDockerConfig};
+pub use helper::{Helper, HelperError};
+pub use keychain::{Candidates, Keychain};
+pub use local::{CredentialsError, LocalSources};
+pub use matching::{Keyring, LocalKey};
+pub use pull_secrets::{PullSecretError, PullSecretReader};
 
 /// What proves to a registry who asks. Shows nothing of itself.
 #[derive(Clone)]
@@ -22,6 +36,23 @@ pub enum Credential {
     IdentityToken(SecretString),
     /// a token that goes to the registry as it is
     BearerToken(SecretString),
+}
+
+impl Credential {
+    /// Whether `other` would be the same to a registry, so that to try it too would tell nothing.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        let same = |a: &SecretString, b: &SecretString| a.expose_secret() == b.expose_secret();
+        match (self, other) {
+            (Self::Anonymous, Self::Anonymous) => true,
+            (Self::Password { username: a, password: x }, Self::Password { username: b, password: y }) => {
+                a == b && same(x, y)
+            }
+            (Self::IdentityToken(a), Self::IdentityToken(b)) | (Self::BearerToken(a), Self::BearerToken(b)) => {
+                same(a, b)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Debug for Credential {

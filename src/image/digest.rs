@@ -12,6 +12,19 @@ use sha2::{Digest as _, Sha256, Sha512};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(Arc<str>);
 
+/// Verifies content that comes piece by piece; made by [`Digest::verifier`].
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    expected: Digest,
+    hasher: Hasher,
+}
+
+#[derive(Debug, Clone)]
+enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
 /// A string that is no digest that we can verify.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDigest {
@@ -49,11 +62,18 @@ impl Digest {
 
     /// Whether `bytes` are what this digest names.
     pub fn matches(&self, bytes: &[u8]) -> bool {
-        let actual = match self.algorithm() {
-            "sha512" => hex(&Sha512::digest(bytes)),
-            _ => hex(&Sha256::digest(bytes)),
+        let mut verifier = self.verifier();
+        verifier.update(bytes);
+        verifier.is_match()
+    }
+
+    /// Verifies content that comes piece by piece.
+    pub fn verifier(&self) -> Verifier {
+        let hasher = match self.algorithm() {
+            "sha512" => Hasher::Sha512(Sha512::new()),
+            _ => Hasher::Sha256(Sha256::new()),
         };
-        actual == self.hex()
+        Verifier { expected: self.clone(), hasher }
     }
 
     /// `sha256` or `sha512`.
@@ -69,6 +89,25 @@ impl Digest {
     /// The whole, `algorithm:hex`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Verifier {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match &mut self.hasher {
+            Hasher::Sha256(hasher) => hasher.update(bytes),
+            Hasher::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// Whether all pieces together are what the digest names.
+    pub fn is_match(self) -> bool {
+        let actual = match self.hasher {
+            Hasher::Sha256(hasher) => hex(&hasher.finalize()),
+            Hasher::Sha512(hasher) => hex(&hasher.finalize()),
+        };
+        actual == self.expected.hex()
     }
 }
 
@@ -149,6 +188,10 @@ mod tests {
         let digest = Digest::parse(EMPTY).unwrap();
         assert!(digest.matches(b""));
         assert!(!digest.matches(b"x"));
+        let mut verifier = Digest::of(b"abc").verifier();
+        verifier.update(b"a");
+        verifier.update(b"bc");
+        assert!(verifier.is_match());
         let long = format!("sha512:{}", hex(&Sha512::digest(b"abc")));
         assert!(Digest::parse(&long).unwrap().matches(b"abc"));
     }

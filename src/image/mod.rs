@@ -9,7 +9,7 @@ mod platform;
 mod reference;
 
 pub use config::{History, ImageConfig};
-pub use digest::{Digest, InvalidDigest};
+pub use digest::{Digest, InvalidDigest, Verifier};
 pub use failure::Failure;
 pub use manifest::{Descriptor, Document, Index, IndexEntry, InvalidDocument, LegacyManifest, Manifest};
 pub use media_type::MediaType;

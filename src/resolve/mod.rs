@@ -1,5 +1,73 @@
 //! Image uses in, resolved images out.
+//!
+//! Each wanted image goes one way: its top document is asked for with one credential after the other
+//! (`access`), then the manifests of the wanted platforms and their configs (`manifests`, `choose`), then the
+//! digests that run and that the reference does not name (`running`). What is fetched by digest is fetched once in
+//! a run (`documents`).
 
+mod access;
 mod answer;
+mod choose;
+mod documents;
+mod image;
+mod manifests;
+mod run;
+mod running;
+
+use std::sync::Arc;
+
+use futures::Stream;
 
 pub use answer::*;
+
+use crate::clock::Clock;
+use crate::credentials::Keychain;
+use crate::event::Events;
+use crate::limits::Limits;
+use crate::registry::RegistryClient;
+use crate::stop::Stop;
+
+/// What becomes of an image that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Fallback {
+    /// it ends the run with [`StopReason::ImageFailed`](crate::stop::StopReason::ImageFailed)
+    None,
+    /// it keeps what was learned at registries before it failed
+    Partial,
+    /// as well, the facts are given what the cluster knows of it; for resolving it is the same as `Partial`
+    #[default]
+    BestEffort,
+}
+
+impl Fallback {
+    /// As it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Partial => "partial",
+            Self::BestEffort => "best-effort",
+        }
+    }
+}
+
+/// With what images are resolved.
+pub struct Resolver {
+    /// asks registries
+    pub client: RegistryClient,
+    /// has the credentials
+    pub keychain: Arc<Keychain>,
+    /// how many images at once, and how long each may take
+    pub limits: Limits,
+    /// what becomes of an image that fails
+    pub fallback: Fallback,
+    /// measures for events
+    pub clock: Clock,
+}
+
+/// Resolves every image that `wants` yields, those of failing pods first, and tells `events` of each.
+///
+/// `wants` may go on yielding while images are resolved; each reference comes once. Every image that it yielded has
+/// an answer in the end, also when `stop` ended the run before.
+pub async fn resolve(wants: impl Stream<Item = Want>, resolver: Resolver, events: &Events, stop: &Stop) -> Resolution {
+    run::Run::new(resolver, events.clone(), stop.clone()).drive(wants).await
+}

@@ -16,15 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
+pub use crate::clock::Time;
 use crate::vocabulary::{GapScope, RedactionMode, SourceType};
 
 /// The version of the schema that this program writes.
 pub const SCHEMA_VERSION: &str = "1.0";
-
-/// A moment, RFC 3339 in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(transparent)]
-pub struct Time(#[schemars(with = "String", extend("format" = "date-time"))] pub jiff::Timestamp);
 
 /// Everything about the container images of a cluster. What is unknown or was not looked at is absent; an empty array
 /// means looked and found none.

@@ -1,0 +1,382 @@
+//! What can be typed: clap types and nothing else. Their doc comments are the help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::image::Platform;
+
+/// Learn everything about the container images of a Kubernetes cluster.
+///
+/// imagefacts finds every image that a cluster uses, asks its registry what it is, says what is wrong with it, and
+/// writes all of it into a support bundle to attach to a ticket.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = MAIN_EXAMPLES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say less: no progress and no messages, only the result and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more, on stderr: -v what is done, -vv each request, -vvv everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  imagefacts demo                                   see it work, with nothing but this program
+  imagefacts collect --include-images               the cluster of your current context
+  imagefacts collect --include-images -n shop       one namespace of it
+  kubectl get pods,deploy -A -o json | imagefacts collect --include-images --from -
+  imagefacts inspect nginx:1.29                     one image, no cluster";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Discover every image that the cluster uses, and write a support bundle
+    Collect(Box<CollectArgs>),
+    /// Look at images without a cluster
+    Inspect(Box<InspectArgs>),
+    /// Check a bundle, or a facts.json, against the schema
+    Validate(ValidateArgs),
+    /// Print a JSON Schema
+    Schema(SchemaArgs),
+    /// Do the whole of `collect --include-images` on a built-in sample cluster and registry
+    Demo(DemoArgs),
+}
+
+/// Discover every image that the cluster uses, and write a support bundle.
+///
+/// Without --include-images no registry is asked: the facts hold what the cluster knows. With it, each image is
+/// resolved at its registry: digest, manifests, config, platforms, sizes, and what is wrong with it.
+///
+/// The path of the bundle is printed to stdout.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment, after_help = COLLECT_EXAMPLES)]
+pub struct CollectArgs {
+    /// Resolve each image at its registry
+    #[arg(long, env = "IMAGEFACTS_INCLUDE_IMAGES")]
+    pub include_images: bool,
+    /// Which objects
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// For which platforms
+    #[command(flatten)]
+    pub platforms: PlatformArgs,
+    /// Where to
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// How to reach registries
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// What to do with images that fail
+    #[command(flatten)]
+    pub fallback: FallbackArgs,
+    /// How much, how often and how long
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+const COLLECT_EXAMPLES: &str = "\
+Examples:
+  # Everything that the current context may read, into ./support-bundle-<time>.tar.gz
+  imagefacts collect --include-images
+
+  # Two namespaces, as another user, to a path of your choice
+  imagefacts collect --include-images -n shop -n payments --as system:serviceaccount:ops:reader -o /tmp/shop.tar.gz
+
+  # No cluster at hand: what somebody dumped, or the manifests in a directory
+  kubectl get nodes,pods,deploy,rs -A -o json > dump.json
+  imagefacts collect --include-images --from dump.json
+  imagefacts collect --include-images --from deploy/
+
+  # For a script: JSON lines on stdout, the last of which names the bundle
+  imagefacts collect --include-images --progress json | tail -n 1
+
+  # The bundle itself on stdout
+  imagefacts collect -o - | tar -tz
+
+Exit codes:
+  0 a bundle was written; what failed is in it    1 nothing was done    2 wrong usage
+  3 with --strict: something in it is incomplete  130, 143 interrupted; what was collected is in the bundle";
+
+/// Which objects.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scope")]
+pub struct ScopeArgs {
+    /// Every namespace that may be read (the default)
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+    /// Only this namespace (repeatable)
+    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
+    pub namespace: Vec<String>,
+    /// Not this namespace (repeatable)
+    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',')]
+    pub exclude_namespace: Vec<String>,
+    /// Only pods and workloads with these labels: app=web,tier!=cache,env in (prod,test)
+    #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
+    pub selector: Option<String>,
+    /// The kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the pod's own service account)
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context
+    #[arg(long, env = "IMAGEFACTS_CONTEXT")]
+    pub context: Option<String>,
+    /// Act as this user
+    #[arg(long = "as", value_name = "USER", env = "IMAGEFACTS_AS")]
+    pub impersonate: Option<String>,
+    /// Act as a member of this group (repeatable)
+    #[arg(long = "as-group", value_name = "GROUP", env = "IMAGEFACTS_AS_GROUP", value_delimiter = ',')]
+    pub impersonate_groups: Vec<String>,
+    /// Read objects from files in place of a cluster: YAML or JSON manifests, `kubectl get -o json` dumps, directories
+    /// of them, or - for stdin (repeatable)
+    #[arg(long, value_name = "PATH", env = "IMAGEFACTS_FROM", value_delimiter = ',')]
+    pub from: Vec<PathBuf>,
+    /// Do not read the pull secrets that pods name
+    #[arg(long, env = "IMAGEFACTS_NO_PULL_SECRETS")]
+    pub no_pull_secrets: bool,
+}
+
+/// For which platforms an image is described.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Platforms")]
+pub struct PlatformArgs {
+    /// Describe images for this platform (repeatable; default: the platforms of the nodes that an image may run on,
+    /// linux/amd64 and linux/arm64 when no node is known)
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]", env = "IMAGEFACTS_PLATFORM", value_delimiter = ',')]
+    pub platform: Vec<Platform>,
+    /// Describe images for each platform that they offer
+    #[arg(long, env = "IMAGEFACTS_ALL_PLATFORMS")]
+    pub all_platforms: bool,
+}
+
+/// Where to, and how to show it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// The bundle: a path, an existing directory, or - for stdout (default: ./support-bundle-<local time>.tar.gz)
+    #[arg(short, long, value_name = "PATH", env = "IMAGEFACTS_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_PROGRESS")]
+    pub progress: ProgressArg,
+    /// How to mask secrets that were baked into images
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_REDACT")]
+    pub redact: RedactArg,
+    /// Exit with 3 when something in the bundle is incomplete
+    #[arg(long, env = "IMAGEFACTS_STRICT")]
+    pub strict: bool,
+}
+
+/// How to show progress.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressArg {
+    /// console when stderr is a terminal, else plain
+    #[default]
+    Auto,
+    /// a bar on stderr
+    Console,
+    /// lines on stderr
+    Plain,
+    /// one JSON object a line on stdout (on stderr when the bundle goes to stdout)
+    Json,
+    /// nothing
+    None,
+}
+
+/// How to mask secrets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum RedactArg {
+    /// what looks or sounds like a secret
+    #[default]
+    Default,
+    /// every value; names stay
+    Strict,
+    /// nothing; the bundle says so
+    Off,
+}
+
+/// How to reach registries.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Registries")]
+pub struct RegistryArgs {
+    /// Read settings from this file (default: $XDG_CONFIG_HOME/imagefacts/config.toml)
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Credentials in the form of podman's auth.json or docker's config.json
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_AUTHFILE")]
+    pub authfile: Option<PathBuf>,
+    /// Trust the certificate authorities in this PEM file too
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Allow plain http and an unverified certificate for this registry (repeatable)
+    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',')]
+    pub insecure_registry: Vec<String>,
+}
+
+/// What to do with images that fail.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Registries")]
+pub struct FallbackArgs {
+    /// What the facts hold of an image that fails
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_FALLBACK")]
+    pub fallback: FallbackArg,
+}
+
+/// What the facts hold of an image that fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FallbackArg {
+    /// the first image that fails ends the run, and nothing is written
+    None,
+    /// what was learned before it failed
+    Partial,
+    /// as well, what the cluster knows
+    #[default]
+    BestEffort,
+}
+
+/// How much, how often and how long.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// Requests in flight, over all registries
+    #[arg(long, value_name = "N", default_value_t = 64, env = "IMAGEFACTS_CONCURRENCY", value_parser = positive)]
+    pub concurrency: u32,
+    /// Requests in flight to one registry
+    #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
+    pub per_registry: u32,
+    /// How often a request is tried again
+    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES")]
+    pub retries: u32,
+    /// For one request
+    #[arg(long, value_name = "DURATION", default_value = "15s", env = "IMAGEFACTS_REGISTRY_TIMEOUT", value_parser = duration)]
+    pub registry_timeout: Duration,
+    /// For one image
+    #[arg(long, value_name = "DURATION", default_value = "60s", env = "IMAGEFACTS_IMAGE_TIMEOUT", value_parser = duration)]
+    pub image_timeout: Duration,
+    /// For the run; what was collected by then is in the bundle
+    #[arg(long, value_name = "DURATION", default_value = "10m", env = "IMAGEFACTS_TIMEOUT", value_parser = duration)]
+    pub timeout: Duration,
+}
+
+/// Look at images without a cluster.
+///
+/// Prints what their registries say of them. Credentials come from the environment, podman's and docker's login.
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_EXAMPLES)]
+pub struct InspectArgs {
+    /// Image references
+    #[arg(required = true, value_name = "REF")]
+    pub references: Vec<String>,
+    /// For which platforms
+    #[command(flatten)]
+    pub platforms: PlatformArgs,
+    /// As a table for a person, or as JSON
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub output: ReportFormat,
+    /// How to mask secrets that were baked into images
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_REDACT")]
+    pub redact: RedactArg,
+    /// How to reach registries
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// How much, how often and how long
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+const INSPECT_EXAMPLES: &str = "\
+Examples:
+  imagefacts inspect nginx:1.29
+  imagefacts inspect --all-platforms -o json ghcr.io/acme/web:v3 | jq '.images[0].resolved.digest'
+
+Exit codes:
+  0 all is well    1 nothing was done    2 wrong usage    3 a reference failed";
+
+/// The form of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// for a person
+    #[default]
+    Table,
+    /// for a program
+    Json,
+}
+
+/// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes:
+  0 valid    1 it could not be read    2 wrong usage    3 not valid")]
+pub struct ValidateArgs {
+    /// A bundle (.tar.gz), or a facts.json; - for stdin
+    #[arg(value_name = "BUNDLE|facts.json")]
+    pub path: PathBuf,
+}
+
+/// Print a JSON Schema.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub of: SchemaArg,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaArg {
+    /// facts.json
+    Facts,
+    /// a line of `--progress json`
+    Progress,
+}
+
+/// Do the whole of `collect --include-images` on a built-in sample cluster and registry.
+///
+/// A registry with some twenty images is started on a loopback port, a cluster that runs them is read from built-in
+/// objects, and a bundle is written. No network, no cluster and no other program is needed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  imagefacts demo
+  imagefacts demo -o /tmp/demo.tar.gz && imagefacts validate /tmp/demo.tar.gz")]
+pub struct DemoArgs {
+    /// Where to
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
+fn duration(text: &str) -> Result<Duration, String> {
+    let help = "expected a duration longer than none, such as 500ms, 15s or 1m30s";
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| help.to_owned())?;
+    Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| help.to_owned())
+}
+
+fn positive(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for text in ["", "0s", "-1s", "10", "soon", "1 fortnight"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a live cluster uses: the only place that knows an API server and kube's client.
+//!
+//! [`Cluster::connect`] reads the kubeconfig; [`discover`] lists what holds images into the inventory; pull secrets
+//! are read one by one when an image needs them ([`Cluster::pull_secret`]).
+
+mod cause;
+mod connect;
+mod discover;
+mod error;
+mod gaps;
+mod kubeconfig;
+mod list;
+mod owners;
+mod path;
+mod proxy;
+mod request;
+mod secrets;
+
+pub use connect::{Cluster, Connection};
+pub use discover::discover;
+pub use error::DiscoveryError;
+pub use secrets::SecretError;

@@ -1,0 +1,199 @@
+//! The uses of one image while it is not known yet who is at the top of its users.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use super::owners::{ObjectRef, Owners};
+use super::pods::PodUse;
+use super::pulls::Tally;
+use crate::cluster::inventory::{
+    Container, Example, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
+};
+use crate::image::Digest;
+use crate::vocabulary::Role;
+
+/// Who stands right above a pod or a template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Holder {
+    /// the owner of a pod, or the object that holds a template
+    Object(ObjectRef),
+    /// the ownerless pods of a namespace, taken together
+    Loose(Arc<str>),
+}
+
+/// By what a holder uses an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    /// its pods
+    Pods,
+    /// a template that pods are made from now
+    Active,
+    /// a template that no pods are made from now
+    Idle,
+    /// an earlier revision's template
+    Revision,
+}
+
+/// A pod or a template, as far as all of its images have it in common.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub holder: Holder,
+    pub part: Part,
+    pub placements: Vec<Placement>,
+    pub access: Access,
+    /// the pod, without a container
+    pub pod: Option<Example>,
+}
+
+/// The names of pull secrets, and of the ServiceAccount whose secrets will be used when there are none and the pods
+/// were not admitted yet.
+pub(super) type Access = (Vec<String>, Option<String>);
+
+/// How one holder uses an image.
+#[derive(Debug, Default)]
+struct HolderUse {
+    pods: u64,
+    containers: BTreeSet<Container>,
+    examples: BTreeSet<Example>,
+    /// each with whether a pod of it fails to pull
+    access: BTreeMap<Access, bool>,
+}
+
+/// The uses of one image.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    written_as: BTreeSet<String>,
+    by_holder: BTreeMap<(Holder, Part), HolderUse>,
+    running: BTreeMap<Digest, Running>,
+    waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
+    placements: BTreeSet<Placement>,
+    /// what events tell
+    pub(super) pulls: Tally,
+}
+
+impl Draft {
+    /// Takes in how one pod or template uses the image.
+    pub(super) fn add(&mut self, origin: &Origin, usage: PodUse) {
+        self.written_as.extend(usage.written_as);
+        self.placements.extend(origin.placements.iter().cloned());
+        let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
+        own.containers.extend(usage.containers);
+        *own.access.entry(origin.access.clone()).or_default() |= usage.failing;
+        let Some(pod) = &origin.pod else { return };
+        own.pods += 1;
+        if matches!(origin.holder, Holder::Loose(_)) {
+            add_example(&mut own.examples, pod.clone());
+        }
+        let example = |container| Example { container: Some(container), ..pod.clone() };
+        for (digest, (container, started)) in usage.running {
+            let running = self.running.entry(digest).or_default();
+            running.pods += 1;
+            running.started |= started;
+            running.nodes.extend(pod.node.clone());
+            add_example(&mut running.examples, example(container));
+        }
+        for (words, container) in usage.waiting {
+            let (waiting, holders) = self.waiting.entry(words).or_default();
+            waiting.pods += 1;
+            waiting.nodes.extend(pod.node.clone());
+            add_example(&mut waiting.examples, example(container));
+            holders.insert(origin.holder.clone());
+        }
+    }
+
+    /// Whether an object uses the image; events alone do not make an image one of the cluster's.
+    pub(super) fn is_used(&self) -> bool {
+        !self.by_holder.is_empty()
+    }
+
+    /// Marks all owners above what makes pods now.
+    pub(super) fn mark_busy<'a>(&'a self, owners: &'a Owners, busy: &mut HashSet<&'a ObjectRef>) {
+        for (holder, part) in self.by_holder.keys() {
+            if let (Holder::Object(object), Part::Pods | Part::Active) = (holder, part) {
+                busy.extend(owners.way(object));
+            }
+        }
+    }
+
+    /// The uses by top owner. `busy` holds the objects that pods were made from, if only indirectly.
+    pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>) -> ImageUse {
+        let mut used_by: BTreeMap<UserKey, User> = BTreeMap::new();
+        let mut contexts: BTreeMap<(String, Access), bool> = BTreeMap::new();
+        let (pods, templates): (Vec<_>, Vec<_>) =
+            self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
+        for ((holder, part), own) in pods.into_iter().chain(templates) {
+            let user = used_by.entry(user_key(&holder, role(&holder, part, busy), owners)).or_default();
+            // Pods know better than their template: a ServiceAccount's secrets were added to them.
+            let told_by_pods = part != Part::Pods && user.pods > 0;
+            user.pods += own.pods;
+            user.containers.extend(own.containers);
+            user.examples.extend(own.examples);
+            for (access, failing) in own.access.into_iter().filter(|_| !told_by_pods) {
+                // Where pods of one owner differ, the first list that names any stands for all.
+                if user.pull_secrets.is_empty() {
+                    user.pull_secrets.clone_from(&access.0);
+                }
+                *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
+            }
+        }
+        let waiting = self.waiting.into_iter().map(|(words, (mut waiting, holders))| {
+            waiting.owners = holders.iter().map(|holder| user_key(holder, Role::Current, owners)).collect();
+            (words, waiting)
+        });
+        let (pulls, pull_failures) = self.pulls.finish();
+        ImageUse {
+            written_as: self.written_as,
+            used_by,
+            running: self.running,
+            waiting: waiting.collect(),
+            pulls,
+            pull_failures,
+            contexts: contexts.into_iter().map(context).collect(),
+            placements: self.placements,
+        }
+    }
+}
+
+impl Holder {
+    fn namespace(&self) -> &str {
+        match self {
+            Self::Object(object) => &object.namespace,
+            Self::Loose(namespace) => namespace,
+        }
+    }
+}
+
+/// An idle template is no mere template once something has been made from it: a CronJob with a pod is current.
+fn role(holder: &Holder, part: Part, busy: &HashSet<ObjectRef>) -> Role {
+    match (part, holder) {
+        (Part::Idle, Holder::Object(object)) if !busy.contains(object) => Role::Template,
+        (Part::Revision, _) => Role::History,
+        _ => Role::Current,
+    }
+}
+
+fn user_key(holder: &Holder, role: Role, owners: &Owners) -> UserKey {
+    match holder {
+        Holder::Object(object) => {
+            let top = owners.top(object);
+            UserKey {
+                api_version: top.api_version.to_string(),
+                kind: top.kind.to_string(),
+                namespace: top.namespace.to_string(),
+                name: Some(top.name.to_string()),
+                role,
+            }
+        }
+        Holder::Loose(namespace) => UserKey {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            namespace: namespace.to_string(),
+            name: None,
+            role,
+        },
+    }
+}
+
+fn context(((namespace, (secrets, service_account)), failing): ((String, Access), bool)) -> PullContext {
+    PullContext { namespace, secrets, service_account, failing }
+}

@@ -1,0 +1,251 @@
+//! From objects to image uses: pods, workloads, nodes and events in, an [`Inventory`] out. Pure.
+//!
+//! Objects come in any order, one at a time, and are let go at once. What stays grows with distinct images, owners
+//! and nodes; of any other object only a hash of its name stays, so that one that is listed twice counts once.
+
+mod draft;
+mod nodes;
+mod owners;
+mod placement;
+mod pods;
+mod pulls;
+mod scope;
+mod seen;
+mod selector;
+#[cfg(test)]
+mod tests;
+mod unreadable;
+
+pub use owners::ObjectRef;
+pub use scope::Scope;
+pub use selector::{InvalidSelector, Selector};
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use serde_json::value::RawValue;
+
+use self::draft::{Access, Draft, Holder, Origin, Part};
+use self::owners::Owners;
+use self::seen::Seen;
+use self::unreadable::Unreadable;
+use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage};
+use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
+
+/// Takes objects and builds the inventory.
+#[derive(Debug, Default)]
+pub struct Builder {
+    scope: Scope,
+    seen: Seen,
+    owners: Owners,
+    images: BTreeMap<ImageName, Draft>,
+    nodes: Option<Vec<super::inventory::Node>>,
+    on_nodes: Vec<NodeImage>,
+    namespaces: BTreeSet<String>,
+    gaps: Vec<Gap>,
+    unreadable: Unreadable,
+    workloads: u64,
+    pods: u64,
+    version: Option<serde_json::Value>,
+}
+
+impl Builder {
+    /// A builder for what `scope` is about; what is outside of it may be handed in, and is left out.
+    pub fn new(scope: Scope) -> Self {
+        Self { scope, ..Self::default() }
+    }
+
+    /// Reads an item of a list and takes it in. One that cannot be read becomes a gap.
+    pub fn add(&mut self, resource: Resource, item: &RawValue) {
+        let json = item.get();
+        let read = match resource {
+            Resource::Node => serde_json::from_str(json).map(|node| self.add_node(&node)),
+            Resource::Pod => serde_json::from_str(json).map(|pod| self.add_pod(&pod)),
+            Resource::Event => serde_json::from_str(json).map(|event| self.add_event(&event)),
+            Resource::Workload(kind) => serde_json::from_str(json).map(|object| self.add_workload(kind, &object)),
+        };
+        if let Err(error) = read {
+            self.unreadable.add(&self.scope, &resource.name(), json, &error);
+        }
+    }
+
+    /// Says that nodes were listed, even if there are none.
+    pub fn nodes_listed(&mut self) {
+        self.nodes.get_or_insert_default();
+    }
+
+    /// Says that `namespace` was looked at, even if it is empty.
+    pub fn add_namespace(&mut self, namespace: &str) {
+        if self.scope.admits_namespace(namespace) && !self.namespaces.contains(namespace) {
+            self.namespaces.insert(namespace.to_owned());
+        }
+    }
+
+    /// Takes in a node.
+    pub fn add_node(&mut self, node: &Node) {
+        let Some(known) = nodes::node(node) else { return };
+        if self.seen.first("Node", "", &node.metadata) {
+            self.on_nodes.extend(nodes::images(node, &known.name));
+            self.nodes.get_or_insert_default().push(known);
+        }
+    }
+
+    /// Takes in a pod. One that has ended is a user of its images still, but runs none.
+    pub fn add_pod(&mut self, pod: &Pod) {
+        let metadata = &pod.metadata;
+        let namespace = metadata.namespace_or_default();
+        if !self.admits(namespace, metadata) || !self.seen.first("Pod", namespace, metadata) {
+            return;
+        }
+        self.pods += 1;
+        let holder = match ObjectRef::controller_of(metadata, namespace) {
+            Some(owner) => {
+                self.owners.ask(&owner);
+                Holder::Object(owner)
+            }
+            None => Holder::Loose(namespace.into()),
+        };
+        let example = Example {
+            namespace: namespace.to_owned(),
+            pod: metadata.name.clone().unwrap_or_default(),
+            container: None,
+            node: pod.spec.node_name.as_deref().filter(|node| !node.is_empty()).map(Into::into),
+        };
+        let origin = Origin {
+            holder,
+            part: Part::Pods,
+            placements: placement::placements(&pod.spec),
+            access: access(&pod.spec, metadata.uid.is_some()),
+            pod: Some(example),
+        };
+        for (name, usage) in pods::used(pod) {
+            self.images.entry(name).or_default().add(&origin, usage);
+        }
+    }
+
+    /// Takes in an object that holds a pod template.
+    ///
+    /// Its part is `current` while pods are made from it. A ReplicaSet or ReplicationController at 0 that has an owner
+    /// is the owner's `history`. Anything else at 0 or suspended, and what only others make pods of (PodTemplate,
+    /// CronJob), is a `template`, until a pod or an active Job shows that something was made from it.
+    pub fn add_workload(&mut self, kind: &'static Kind, workload: &Workload) {
+        let metadata = &workload.metadata;
+        let namespace = metadata.namespace_or_default();
+        if !self.scope.admits_namespace(namespace) {
+            return;
+        }
+        let owner = ObjectRef::controller_of(metadata, namespace);
+        let part = part(kind, workload, owner.is_some());
+        let object = ObjectRef {
+            api_version: kind.api_version().into(),
+            kind: kind.kind.into(),
+            namespace: namespace.into(),
+            name: metadata.name.as_deref().unwrap_or_default().into(),
+        };
+        // One that the selector leaves out still tells who owns the pods that it does not.
+        self.owners.know(object.clone(), false, owner);
+        if !self.admits(namespace, metadata) || !self.seen.first(kind.kind, namespace, metadata) {
+            return;
+        }
+        self.workloads += 1;
+        self.owners.ask(&object);
+        let Some(spec) = workload.pod_spec(kind) else { return };
+        let placements = placement::placements(spec);
+        let origin =
+            Origin { holder: Holder::Object(object), part, placements, access: access(spec, false), pod: None };
+        for (name, usage) in pods::asked(spec) {
+            self.images.entry(name).or_default().add(&origin, usage);
+        }
+    }
+
+    /// Takes in an event; those that tell how a pull ended count.
+    pub fn add_event(&mut self, event: &Event) {
+        let namespace = event.metadata.namespace_or_default();
+        if !self.scope.admits_namespace(namespace) {
+            return;
+        }
+        if let Some((name, told)) = pulls::told(event)
+            && self.seen.first("Event", namespace, &event.metadata)
+        {
+            self.images.entry(name).or_default().pulls.add(event, told);
+        }
+    }
+
+    /// Takes in what could not be looked at.
+    pub fn add_gap(&mut self, gap: Gap) {
+        self.gaps.push(gap);
+    }
+
+    /// Takes in the API server's `/version`.
+    pub fn set_version(&mut self, version: serde_json::Value) {
+        self.version = Some(version);
+    }
+
+    /// Owners on the way to a top of which no more than the name is known: of kinds that are not listed, or not where
+    /// they may be listed. Each may be answered with [`Builder::add_owner`], which may bring up others above it.
+    pub fn unresolved_owners(&self) -> Vec<ObjectRef> {
+        self.owners.unresolved()
+    }
+
+    /// Takes in an owner's metadata; `None` when they cannot be had, so that the way up ends there.
+    pub fn add_owner(&mut self, owner: &ObjectRef, metadata: Option<&Metadata>) {
+        let cluster_scoped = metadata.is_some_and(|metadata| metadata.namespace.is_none());
+        let above = metadata.and_then(|metadata| ObjectRef::controller_of(metadata, &owner.namespace));
+        self.owners.know(owner.clone(), cluster_scoped, above);
+    }
+
+    /// The inventory of all that was handed in; the same for any order in which it was.
+    pub fn finish(mut self) -> Inventory {
+        self.images.retain(|_, draft| draft.is_used());
+        let mut busy = HashSet::new();
+        for draft in self.images.values() {
+            draft.mark_busy(&self.owners, &mut busy);
+        }
+        let busy: HashSet<ObjectRef> = busy.into_iter().cloned().collect();
+        let images = self.images.into_iter().map(|(name, draft)| (name, draft.finish(&self.owners, &busy))).collect();
+        if let Some(nodes) = &mut self.nodes {
+            nodes.sort_by(|one, other| one.name.cmp(&other.name));
+        }
+        self.on_nodes.sort_by(|one, other| (&one.node, &one.names).cmp(&(&other.node, &other.names)));
+        self.gaps.extend(self.unreadable.into_gaps());
+        self.gaps.sort();
+        self.gaps.dedup();
+        Inventory {
+            nodes: self.nodes,
+            images,
+            on_nodes: self.on_nodes,
+            namespaces: self.namespaces,
+            gaps: self.gaps,
+            workloads: self.workloads,
+            pods: self.pods,
+            version: self.version,
+        }
+    }
+
+    /// Whether the run is about a pod or workload of `namespace`, which is thereby looked at.
+    fn admits(&mut self, namespace: &str, metadata: &Metadata) -> bool {
+        self.add_namespace(namespace);
+        self.scope.admits_namespace(namespace) && self.scope.selects(metadata)
+    }
+}
+
+/// By what `workload` uses its images.
+fn part(kind: &Kind, workload: &Workload, owned: bool) -> Part {
+    let zero = workload.spec.replicas == Some(0);
+    match kind.idle {
+        Idle::ZeroOrRevision if zero && owned => Part::Revision,
+        Idle::Zero | Idle::ZeroOrRevision if zero => Part::Idle,
+        Idle::Suspended if workload.spec.suspend == Some(true) => Part::Idle,
+        Idle::Always => Part::Idle,
+        _ => Part::Active,
+    }
+}
+
+/// The pull secrets that `spec` names; the ServiceAccount where it names none and its pods were not `admitted` yet.
+fn access(spec: &PodSpec, admitted: bool) -> Access {
+    let secrets: Vec<_> = spec.image_pull_secrets.iter().filter_map(|secret| secret.name.clone()).collect();
+    if admitted || !secrets.is_empty() {
+        return (secrets, None);
+    }
+    let account = spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default");
+    (secrets, Some(account.to_owned()))
+}

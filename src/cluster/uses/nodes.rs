@@ -1,0 +1,99 @@
+//! Nodes as they report themselves, and the images that lie on them.
+
+use std::sync::Arc;
+
+use crate::cluster::inventory::{Node, NodeImage};
+use crate::cluster::objects;
+use crate::image::{NodePlatform, Platform};
+
+/// How many images a kubelet reports at most (`nodeStatusMaxImages`).
+const REPORTED_IMAGES: usize = 50;
+/// The label that holds a Windows node's build when its kernel version does not.
+const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
+
+/// What matters of a node; `None` for one without a name.
+pub(super) fn node(node: &objects::Node) -> Option<Node> {
+    let info = &node.status.node_info;
+    let of_label = |key: &str| node.metadata.labels.get(key).cloned();
+    let os = filled(&info.operating_system).or_else(|| of_label("kubernetes.io/os")).unwrap_or_default();
+    let architecture = filled(&info.architecture).or_else(|| of_label("kubernetes.io/arch")).unwrap_or_default();
+    let platform = Platform::new(&os, &architecture, None);
+    let os_version = if platform.os() == "windows" { windows_build(node) } else { None };
+    Some(Node {
+        name: node.metadata.name.as_deref()?.into(),
+        platform: NodePlatform { platform, os_version },
+        runtime: info.container_runtime_version.clone().unwrap_or_default(),
+        labels: node.metadata.labels.clone(),
+        images_truncated: node.status.images.len() >= REPORTED_IMAGES,
+    })
+}
+
+/// The images that `node` reports; those without any name are what pulls left behind, and left out.
+pub(super) fn images(node: &objects::Node, name: &Arc<str>) -> Vec<NodeImage> {
+    let named = node.status.images.iter().filter_map(|image| {
+        let names: Vec<_> = image.names.iter().filter(|name| !name.contains("<none>")).cloned().collect();
+        let size_bytes = u64::try_from(image.size_bytes.unwrap_or_default()).unwrap_or_default();
+        (!names.is_empty()).then(|| NodeImage { node: name.clone(), names, size_bytes })
+    });
+    named.collect()
+}
+
+fn filled(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.is_empty())
+}
+
+/// `10.0.20348.2582` of a kernel version such as `10.0.20348.2582` or `10.0.20348 20348.1.amd64fre…`, else the label.
+fn windows_build(node: &objects::Node) -> Option<String> {
+    let kernel = node.status.node_info.kernel_version.as_deref();
+    let label = node.metadata.labels.get(WINDOWS_BUILD_LABEL).map(String::as_str);
+    kernel.into_iter().chain(label).filter_map(|text| text.split_whitespace().next()).find_map(|version| {
+        let is_build = version.strip_prefix("10.0.").is_some_and(|rest| {
+            rest.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+        });
+        is_build.then(|| version.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(kernel: &str, label: &str) -> Option<String> {
+        let node_info = objects::NodeInfo {
+            operating_system: Some("windows".into()),
+            architecture: Some("amd64".into()),
+            kernel_version: Some(kernel.into()),
+            container_runtime_version: None,
+        };
+        let labels = [(WINDOWS_BUILD_LABEL.to_owned(), label.to_owned())].into();
+        let metadata = objects::Metadata { name: Some("w".into()), labels, ..Default::default() };
+        let status = objects::NodeStatus { node_info, images: Vec::new() };
+        node(&objects::Node { metadata, status }).unwrap().platform.os_version
+    }
+
+    #[test]
+    fn a_windows_node_tells_its_build() {
+        for (kernel, label, build) in [
+            ("10.0.20348.2582", "", Some("10.0.20348.2582")),
+            ("10.0.20348 20348.1.amd64fre.fe_release.210507-1500", "", Some("10.0.20348")),
+            ("6.12.1", "10.0.17763", Some("10.0.17763")),
+            ("6.12.1", "", None),
+            ("", "10.0.x", None),
+        ] {
+            assert_eq!(windows(kernel, label).as_deref(), build, "{kernel:?} {label:?}");
+        }
+    }
+
+    #[test]
+    fn fifty_images_may_be_a_cut_list() {
+        let image = objects::ReportedImage { names: vec!["a:1".into(), "<none>:<none>".into()], size_bytes: Some(-1) };
+        for (count, cut) in [(49, false), (50, true)] {
+            let status = objects::NodeStatus { images: vec![image.clone(); count], ..Default::default() };
+            let metadata = objects::Metadata { name: Some("n".into()), ..Default::default() };
+            let reported = objects::Node { metadata, status };
+            assert_eq!(node(&reported).unwrap().images_truncated, cut, "{count}");
+            let expected = NodeImage { node: "n".into(), names: vec!["a:1".into()], size_bytes: 0 };
+            assert_eq!(images(&reported, &"n".into()), vec![expected; count]);
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! What a pod tells about each of its images: who asks for it, what runs of it, what waits for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::inventory::{Container, ImageName};
+use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
+use crate::image::{Digest, Reference};
+use crate::vocabulary::ContainerType;
+
+/// Why containers wait, as far as images are the cause (kubelet `pkg/kubelet/images/types.go`).
+const IMAGE_REASONS: &[&str] = &[
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+];
+/// What the operating system says of a program for another architecture. The kubelet has no reason of its own for it.
+const EXEC_FORMAT: &str = "exec format error";
+
+/// How a pod, or a template's pods, use one image.
+#[derive(Debug, Default)]
+pub(super) struct PodUse {
+    /// the spellings in the spec
+    pub written_as: BTreeSet<String>,
+    /// the containers that name it
+    pub containers: BTreeSet<Container>,
+    /// the digests that run, each with the first container by name, and whether one of them has started
+    pub running: BTreeMap<Digest, (String, bool)>,
+    /// reason and message of those that wait, each with the first container by name
+    pub waiting: BTreeMap<(String, String), String>,
+    /// whether one of them waits for a pull
+    pub failing: bool,
+}
+
+/// The images of `spec`, by name. Empty names are left out: some controllers fill them in later.
+pub(super) fn asked(spec: &PodSpec) -> BTreeMap<ImageName, PodUse> {
+    let mut uses: BTreeMap<ImageName, PodUse> = BTreeMap::new();
+    for (spelling, container) in containers(spec) {
+        if let Some(name) = image_name(spelling) {
+            let usage = uses.entry(name).or_default();
+            usage.written_as.insert(spelling.to_owned());
+            usage.containers.insert(container);
+        }
+    }
+    uses
+}
+
+/// The images of `pod`, with what the kubelet says of them.
+pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
+    let mut uses = asked(&pod.spec);
+    // What has ended does not run, and may be far behind what its tag names by now.
+    let runs = !matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+    let volumes: BTreeSet<ImageName> = volumes(&pod.spec).filter_map(|(spelling, _)| image_name(spelling)).collect();
+    for (spelling, container) in containers(&pod.spec) {
+        let Some(name) = image_name(spelling) else { continue };
+        let status = status_of(&pod.status, &container);
+        let digest = if runs { running(&pod.status, &container, status) } else { None };
+        if let (Some((digest, started)), Some(usage)) = (digest, uses.get_mut(&name)) {
+            usage.add_running(digest, started, &container.name);
+        }
+        let Some((reason, message)) = status.and_then(waiting) else { continue };
+        // A container also waits for the image volumes of its pod; the message tells for which.
+        let cause = quoted(&message).and_then(image_name).filter(|image| volumes.contains(image)).unwrap_or(name);
+        if let Some(usage) = uses.get_mut(&cause) {
+            usage.add_waiting(reason, message, &container.name);
+        }
+    }
+    uses
+}
+
+impl PodUse {
+    fn add_running(&mut self, digest: Digest, started: bool, container: &str) {
+        let (first, any_started) = self.running.entry(digest).or_insert_with(|| (container.to_owned(), false));
+        keep_first(first, container);
+        *any_started |= started;
+    }
+
+    fn add_waiting(&mut self, reason: String, message: String, container: &str) {
+        self.failing |= IMAGE_REASONS.contains(&reason.as_str());
+        keep_first(self.waiting.entry((reason, message)).or_insert_with(|| container.to_owned()), container);
+    }
+}
+
+fn keep_first(first: &mut String, name: &str) {
+    if name < first.as_str() {
+        name.clone_into(first);
+    }
+}
+
+/// The name that `spelling` means; `None` when it is empty.
+pub(super) fn image_name(spelling: &str) -> Option<ImageName> {
+    if spelling.trim().is_empty() {
+        return None;
+    }
+    Some(Reference::parse(spelling).map_or_else(|_| ImageName::Invalid(spelling.to_owned()), ImageName::Valid))
+}
+
+/// The first text between quotation marks: in the kubelet's messages, the image.
+pub(super) fn quoted(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once('"')?;
+    rest.split_once('"').map(|(name, _)| name)
+}
+
+/// Every container and image volume of `spec` that names an image, with its spelling.
+fn containers(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
+    let init = spec.init_containers.iter().map(|container| match container.restart_policy.as_deref() {
+        Some("Always") => (container, ContainerType::Sidecar),
+        _ => (container, ContainerType::Init),
+    });
+    let plain = spec.containers.iter().map(|container| (container, ContainerType::Container));
+    let ephemeral = spec.ephemeral_containers.iter().map(|container| (container, ContainerType::Ephemeral));
+    let all = init.chain(plain).chain(ephemeral).filter_map(|(container, kind)| {
+        let pull_policy = container.image_pull_policy.clone();
+        Some((container.image.as_deref()?, Container { name: container.name.clone(), kind, pull_policy }))
+    });
+    all.chain(volumes(spec))
+}
+
+/// The image volumes of `spec`.
+fn volumes(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
+    spec.volumes.iter().filter_map(|volume| {
+        let image = volume.image.as_ref()?;
+        let (name, pull_policy) = (volume.name.clone(), image.pull_policy.clone());
+        Some((image.reference.as_deref()?, Container { name, kind: ContainerType::Volume, pull_policy }))
+    })
+}
+
+fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a ContainerStatus> {
+    let list = match container.kind {
+        ContainerType::Container => &status.container_statuses,
+        ContainerType::Init | ContainerType::Sidecar => &status.init_container_statuses,
+        ContainerType::Ephemeral => &status.ephemeral_container_statuses,
+        ContainerType::Volume => return None,
+    };
+    list.iter().find(|status| status.name == container.name)
+}
+
+/// The digest that runs of a container's image, and whether a program of it has started.
+fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStatus>) -> Option<(Digest, bool)> {
+    if container.kind == ContainerType::Volume {
+        return mounted(pod, &container.name).map(|digest| (digest, true));
+    }
+    let status = status?;
+    let digest = digest_of(status.image_id.as_deref()?)?;
+    let has_run = status.state.running.is_some() || status.state.terminated.is_some();
+    Some((digest, has_run || status.last_state.terminated.is_some()))
+}
+
+/// The digest of an image volume, which the containers tell that mount it.
+fn mounted(pod: &PodStatus, volume: &str) -> Option<Digest> {
+    let containers = pod.init_container_statuses.iter().chain(&pod.container_statuses);
+    let mut mounts = containers.flat_map(|status| &status.volume_mounts).filter(|mount| mount.name == volume);
+    mounts.find_map(|mount| digest_of(mount.volume_status.image.as_ref()?.image_ref.as_deref()?))
+}
+
+/// The digest of an `imageID`, in any of the runtimes' forms; what it is a digest of only the registry knows.
+fn digest_of(image_id: &str) -> Option<Digest> {
+    let id = image_id.rsplit_once('@').map_or(image_id, |(_, digest)| digest);
+    let id = id.rsplit_once("//").map_or(id, |(_, digest)| digest);
+    // CRI-O reports the image's ID without its algorithm.
+    Digest::parse(id).or_else(|_| Digest::parse(&format!("sha256:{id}"))).ok()
+}
+
+/// Reason and message of a container that waits for its image, or cannot run it.
+fn waiting(status: &ContainerStatus) -> Option<(String, String)> {
+    let text =
+        |state: &StateReason| (state.reason.clone().unwrap_or_default(), state.message.clone().unwrap_or_default());
+    let pull = status.state.waiting.as_ref().map(text).filter(|(reason, _)| IMAGE_REASONS.contains(&reason.as_str()));
+    let states = [&status.state.waiting, &status.state.terminated, &status.last_state.terminated];
+    let run = || states.into_iter().flatten().map(text).find(|(_, message)| message.contains(EXEC_FORMAT));
+    pull.or_else(run)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn pod(status: serde_json::Value) -> Pod {
+        let spec = serde_json::json!({
+            "containers": [{"name": "b", "image": "app"}, {"name": "a", "image": "app:latest"}, {"name": "e", "image": " "}],
+            "volumes": [{"name": "m", "image": {"reference": "model:1"}}, {"name": "tmp", "emptyDir": {}}],
+        });
+        serde_json::from_value(serde_json::json!({"spec": spec, "status": status})).unwrap()
+    }
+
+    fn name(text: &str) -> ImageName {
+        image_name(text).unwrap()
+    }
+
+    #[test]
+    fn the_digest_is_found_in_every_form_of_an_image_id() {
+        for id in [
+            format!("docker-pullable://registry.k8s.io/pause@sha256:{HEX}"),
+            format!("registry.example.com:5000/a/b@sha256:{HEX}"),
+            format!("docker://sha256:{HEX}"),
+            format!("sha256:{HEX}"),
+            HEX.to_owned(),
+        ] {
+            assert_eq!(digest_of(&id).unwrap().hex(), HEX, "{id}");
+        }
+        for id in ["", "nginx:1", "docker://", "sha256:../../etc/passwd", "repo@sha256:12"] {
+            assert_eq!(digest_of(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn spellings_of_one_image_are_one_use() {
+        let uses = asked(&pod(serde_json::json!({})).spec);
+        assert_eq!(uses.keys().collect::<Vec<_>>(), [&name("app"), &name("model:1")]);
+        let app = &uses[&name("app")];
+        assert_eq!(app.written_as, BTreeSet::from(["app".to_owned(), "app:latest".to_owned()]));
+        assert_eq!(app.containers.len(), 2);
+    }
+
+    #[test]
+    fn a_digest_runs_until_its_pod_has_ended() {
+        let image_ref = format!("docker.io/library/model@sha256:{HEX}");
+        let mounts = serde_json::json!([{"name": "m", "volumeStatus": {"image": {"imageRef": image_ref}}}]);
+        let status = |phase: &str| {
+            serde_json::json!({"phase": phase, "containerStatuses": [
+                {"name": "a", "imageID": HEX, "state": {"waiting": {"reason": "PodInitializing"}}, "volumeMounts": mounts},
+                {"name": "b", "imageID": HEX, "state": {}, "lastState": {"terminated": {}}},
+            ]})
+        };
+        let uses = used(&pod(status("Running")));
+        let digest = digest_of(HEX).unwrap();
+        assert_eq!(uses[&name("app")].running, BTreeMap::from([(digest.clone(), ("a".to_owned(), true))]));
+        assert_eq!(uses[&name("model:1")].running, BTreeMap::from([(digest, ("m".to_owned(), true))]));
+        for phase in ["Succeeded", "Failed"] {
+            assert!(used(&pod(status(phase))).values().all(|usage| usage.running.is_empty()), "{phase}");
+        }
+    }
+
+    #[test]
+    fn only_reasons_about_images_count() {
+        let uses_in = |state: serde_json::Value| {
+            used(&pod(serde_json::json!({"containerStatuses": [{"name": "a", "state": state}]})))
+        };
+        let waits =
+            |reason: &str, message: &str| serde_json::json!({"waiting": {"reason": reason, "message": message}});
+        for (state, image, failing) in [
+            (waits("ErrImagePull", "pull \"app:latest\": 401"), Some("app"), true),
+            (waits("ImagePullBackOff", "Back-off pulling image \"model:1\""), Some("model:1"), true),
+            (waits("ContainerCreating", ""), None, false),
+            (waits("CrashLoopBackOff", "back-off 5m0s"), None, false),
+            (waits("RunContainerError", "exec \"/app\": exec format error"), Some("app"), false),
+            (
+                serde_json::json!({"terminated": {"reason": "StartError", "message": "exec format error"}}),
+                Some("app"),
+                false,
+            ),
+        ] {
+            let uses = uses_in(state.clone());
+            let waiting: Vec<_> = uses.iter().filter(|(_, usage)| !usage.waiting.is_empty()).collect();
+            assert_eq!(
+                waiting.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+                image.map(name).iter().collect::<Vec<_>>()
+            );
+            assert!(waiting.iter().all(|(_, usage)| usage.failing == failing), "{state}");
+        }
+    }
+}

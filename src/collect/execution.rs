@@ -1,0 +1,85 @@
+//! Notes how a run goes, for `execution-data/`.
+
+use std::collections::BTreeMap;
+
+use crate::bundle::{Collection, Phase};
+use crate::clock::{Clock, Stopwatch};
+use crate::facts::document::{Generator, ImageFacts, Time};
+use crate::settings::CollectSettings;
+use crate::stop::StopReason;
+
+/// A run as it goes.
+pub(super) struct Execution {
+    started_at: jiff::Timestamp,
+    stopwatch: Stopwatch,
+    phases: Vec<Phase>,
+}
+
+impl Execution {
+    /// Begins now.
+    pub(super) fn start(clock: Clock) -> Self {
+        Self { started_at: clock.now(), stopwatch: clock.start(), phases: Vec::new() }
+    }
+
+    /// Milliseconds since the start.
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        self.stopwatch.elapsed_ms()
+    }
+
+    /// Notes that a phase has ended, which began when the one before it ended.
+    pub(super) fn phase(&mut self, name: &'static str) {
+        let before: u64 = self.phases.iter().map(|phase| phase.duration_ms).sum();
+        self.phases.push(Phase { name, duration_ms: self.elapsed_ms().saturating_sub(before) });
+    }
+
+    /// What `collection.json` says.
+    pub(super) fn finish(
+        self,
+        facts: &ImageFacts,
+        settings: &CollectSettings,
+        stopped: Option<StopReason>,
+    ) -> Collection {
+        Collection {
+            generator: Generator {
+                name: env!("CARGO_PKG_NAME").to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            started_at: Time(self.started_at),
+            duration_ms: self.elapsed_ms(),
+            reason: stopped.map(|reason| reason.as_str().to_owned()),
+            phases: self.phases,
+            registries: facts.run.registries.clone(),
+            settings: described(settings),
+        }
+    }
+}
+
+/// The settings, under the long flags' names. Names of files, never what is in them.
+fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> {
+    let limits = &settings.limits;
+    let seconds = |duration: std::time::Duration| serde_json::json!(format!("{}s", duration.as_secs_f64()));
+    let mut all = BTreeMap::from([
+        ("include-images", settings.include_images.into()),
+        ("namespace", settings.namespaces.clone().into()),
+        ("exclude-namespace", settings.exclude_namespaces.clone().into()),
+        ("no-pull-secrets", (!settings.pull_secrets).into()),
+        ("redact", settings.output.redaction.as_str().into()),
+        ("strict", settings.output.strict.into()),
+    ]);
+    if let Some(selector) = &settings.selector {
+        all.insert("selector", selector.clone().into());
+    }
+    if settings.include_images {
+        all.extend([
+            ("fallback", settings.fallback.as_str().into()),
+            ("insecure-registry", settings.registry.insecure.clone().into()),
+            ("concurrency", limits.concurrency.into()),
+            ("per-registry", limits.per_registry.into()),
+            ("retries", limits.retries.into()),
+            ("registry-timeout", seconds(limits.request_timeout)),
+            ("image-timeout", seconds(limits.image_timeout)),
+            ("timeout", seconds(limits.run_timeout)),
+        ]);
+    }
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

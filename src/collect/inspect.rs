@@ -1,0 +1,50 @@
+//! Images without a cluster: the same pipeline, from references that somebody typed.
+
+use super::CollectError;
+use super::registries::Registries;
+use super::wants::wants;
+use crate::clock::Clock;
+use crate::cluster::inventory::{ImageName, ImageUse, Inventory};
+use crate::event::Events;
+use crate::facts::document::ImageFacts;
+use crate::facts::{self, Origin, RunContext};
+use crate::image::Reference;
+use crate::resolve::Fallback;
+use crate::settings::{Environment, InspectSettings};
+use crate::stop::Stop;
+
+/// Looks at images at their registries, and makes facts of them that know of no cluster.
+///
+/// # Errors
+/// When our own settings or credentials cannot be used. The failure of an image is none.
+pub async fn inspect(
+    references: &[String],
+    settings: &InspectSettings,
+    environment: &Environment,
+    clock: Clock,
+    stop: &Stop,
+) -> Result<ImageFacts, CollectError> {
+    let events = Events::none();
+    let stopwatch = clock.start();
+    let registries = Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop)?;
+    let mut inventory = Inventory::default();
+    for text in references {
+        let name = Reference::parse(text).map_or_else(|_| ImageName::Invalid(text.clone()), ImageName::Valid);
+        let usage: &mut ImageUse = inventory.images.entry(name).or_default();
+        usage.written_as.insert(text.clone());
+    }
+    let wants = wants(&inventory, settings.platforms.as_ref());
+    let resolution = registries.resolve(wants, None, Fallback::Partial, &events, stop).await?;
+    let context = RunContext {
+        generated_at: clock.now(),
+        duration_ms: stopwatch.elapsed_ms(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        origin: Origin::Files { paths: Vec::new() },
+        redaction: settings.redaction,
+        cluster_fallback: false,
+        stopped: stop.reason(),
+    };
+    let mut facts = facts::assemble(&inventory, Some(&resolution), context);
+    facts::redact(&mut facts, settings.redaction);
+    Ok(facts)
+}

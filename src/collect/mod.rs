@@ -1,0 +1,179 @@
+//! The pipeline: discover, resolve, put together, write.
+
+mod error;
+mod execution;
+mod inspect;
+mod registries;
+mod source;
+mod wants;
+
+pub use error::CollectError;
+pub use inspect::inspect;
+pub use source::Source;
+
+use crate::bundle::{Contents, Destination, Written};
+use crate::cluster::inventory::{Gap, Inventory};
+use crate::event::{Event, Events, FindingCounts};
+use crate::facts::document::ImageFacts;
+use crate::facts::{self, RunContext};
+use crate::resolve::Fallback;
+use crate::settings::{CollectSettings, Environment};
+use crate::stop::{Stop, StopReason};
+use crate::vocabulary::{ImageStatus, Severity};
+use execution::Execution;
+use registries::Registries;
+use source::Found;
+use wants::wants;
+
+/// A run that is ready to begin.
+pub struct Collection {
+    /// where objects come from
+    pub source: Source,
+    /// everything else that decides how
+    pub settings: CollectSettings,
+    /// the environment, which may hold credentials
+    pub environment: Environment,
+    /// where the bundle goes
+    pub destination: Destination,
+    /// the time
+    pub clock: crate::clock::Clock,
+}
+
+/// A run that has ended with a bundle.
+#[derive(Debug)]
+pub struct Outcome {
+    /// where the bundle is
+    pub written: Written,
+    /// whether everything could be looked at and every image resolved, as far as that was asked for
+    pub all_well: bool,
+    /// why the run ended early, if it did
+    pub stopped: Option<StopReason>,
+}
+
+impl Collection {
+    /// Does the whole run.
+    ///
+    /// # Errors
+    /// What ends a run without a bundle. The failure of an image is none, except with `--fallback none`.
+    pub async fn run(self, events: &Events, stop: &Stop) -> Result<Outcome, CollectError> {
+        let Self { source, settings, environment, destination, clock } = self;
+        let mut execution = Execution::start(clock);
+        events
+            .emit(Event::Started { namespaces: settings.namespaces.clone(), include_images: settings.include_images });
+        // Set up before anything is asked, so that a wrong setting costs no time.
+        let registries = match settings.include_images {
+            true => Some(Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop)?),
+            false => None,
+        };
+
+        let Found { mut inventory, secrets, origin } = source.discover(&settings, events, stop).await?;
+        inventory.gaps.extend(wants::unknown_nodes(&inventory, &settings));
+        events.emit(discovered(&inventory));
+        execution.phase("discover");
+
+        let resolution = match registries {
+            None => None,
+            Some(registries) => {
+                let secrets = secrets.filter(|_| settings.pull_secrets);
+                let wants = wants(&inventory, settings.platforms.as_ref());
+                let resolution = registries.resolve(wants, secrets, settings.fallback, events, stop).await?;
+                execution.phase("resolve");
+                Some(resolution)
+            }
+        };
+        if stop.reason() == Some(StopReason::ImageFailed) {
+            return Err(CollectError::image_failed(resolution.as_ref()));
+        }
+
+        let context = RunContext {
+            generated_at: clock.now(),
+            duration_ms: execution.elapsed_ms(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            origin,
+            redaction: settings.output.redaction,
+            cluster_fallback: settings.fallback == Fallback::BestEffort,
+            stopped: stop.reason(),
+        };
+        let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);
+        let redactions = facts::redact(&mut facts, settings.output.redaction);
+        facts::validate::Validator::new()?.check(&facts).map_err(CollectError::Invalid)?;
+        report(&facts, events);
+        execution.phase("assemble");
+
+        let collection = execution.finish(&facts, &settings, stop.reason());
+        let written = destination.write(&Contents {
+            facts: &facts,
+            schema: crate::render::json(&facts::schema::facts_schema()).unwrap().as_bytes(),
+            summary: &facts::summary_text(&facts),
+            redactions: &redactions.to_json(),
+            analysis: &facts::analysis_json(&facts),
+            cluster_version: inventory.version.as_ref(),
+            collection: &collection,
+        })?;
+        events.emit(finished(&facts, &written, collection.duration_ms, stop.reason()));
+        Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
+    }
+}
+
+fn discovered(inventory: &Inventory) -> Event {
+    let registries: std::collections::BTreeSet<_> =
+        wants::references(inventory).map(crate::image::Reference::registry).collect();
+    Event::Discovered {
+        workloads: inventory.workloads,
+        pods: inventory.pods,
+        references: count(inventory.images.len()),
+        registries: count(registries.len()),
+    }
+}
+
+fn report(facts: &ImageFacts, events: &Events) {
+    for finding in &facts.findings {
+        events.emit(Event::Finding {
+            code: finding.code,
+            severity: finding.severity,
+            image: finding.image.clone(),
+            message: finding.message.clone(),
+        });
+    }
+}
+
+fn finished(facts: &ImageFacts, written: &Written, duration_ms: u64, stopped: Option<StopReason>) -> Event {
+    let of = |severity| count(facts.findings.iter().filter(|finding| finding.severity == severity).count());
+    Event::Finished {
+        bundle: written.to_string(),
+        complete: facts.complete,
+        resolved: facts.summary.resolved,
+        partial: facts.summary.partial,
+        failed: facts.summary.failed,
+        unqueried: facts.summary.unqueried,
+        findings: FindingCounts {
+            error: of(Severity::Error),
+            warning: of(Severity::Warning),
+            info: of(Severity::Info),
+        },
+        duration_ms,
+        reason: stopped.map(|reason| reason.as_str().to_owned()),
+    }
+}
+
+/// Whether `--strict` is content: nothing is missing from the bundle that was asked for.
+fn all_well(facts: &ImageFacts) -> bool {
+    let is_well = |status| matches!(status, ImageStatus::Resolved | ImageStatus::Unqueried);
+    facts.complete && facts.gaps.is_empty() && facts.images.iter().all(|image| is_well(image.status))
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// Tells of a gap.
+fn gap_event(gap: &Gap) -> Event {
+    Event::Gap {
+        scope: gap.scope,
+        resource: gap.resource.clone(),
+        namespace: gap.namespace.clone(),
+        host: gap.host.clone(),
+        reason: gap.reason.clone(),
+        message: gap.message.clone(),
+    }
+}

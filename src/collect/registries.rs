@@ -1,0 +1,62 @@
+//! Everything that is needed to ask registries, set up before anything is asked.
+
+use std::sync::Arc;
+
+use futures::stream;
+
+use super::CollectError;
+use crate::clock::Clock;
+use crate::credentials::{Keychain, LocalSources, PullSecretReader};
+use crate::event::Events;
+use crate::limits::Limits;
+use crate::registry::RegistryClient;
+use crate::resolve::{self, Fallback, Resolution, Resolver, Want};
+use crate::settings::{Environment, RegistrySettings};
+use crate::stop::Stop;
+
+/// A client and our own credentials, ready to be used.
+pub(super) struct Registries {
+    client: RegistryClient,
+    local: LocalSources,
+    limits: Limits,
+    clock: Clock,
+}
+
+impl Registries {
+    /// Reads the files that the settings name, and sets up the client.
+    pub(super) fn set_up(
+        settings: &RegistrySettings,
+        limits: &Limits,
+        environment: &Environment,
+        clock: Clock,
+        events: &Events,
+        stop: &Stop,
+    ) -> Result<Self, CollectError> {
+        let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
+        let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
+        Ok(Self { client, local, limits: limits.clone(), clock })
+    }
+
+    /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
+    pub(super) async fn resolve(
+        self,
+        wants: Vec<Want>,
+        secrets: Option<Arc<dyn PullSecretReader>>,
+        fallback: Fallback,
+        events: &Events,
+        stop: &Stop,
+    ) -> Result<Resolution, CollectError> {
+        self.local.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
+        let keychain = Arc::new(Keychain::new(secrets, self.local));
+        let resolver = Resolver {
+            client: self.client,
+            keychain: Arc::clone(&keychain),
+            limits: self.limits,
+            fallback,
+            clock: self.clock,
+        };
+        let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;
+        resolution.gaps.iter().for_each(|gap| events.emit(super::gap_event(gap)));
+        Ok(resolution)
+    }
+}

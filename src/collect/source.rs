@@ -1,0 +1,108 @@
+//! Where objects come from, and who reads the pull secrets there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{CollectError, gap_event};
+use crate::cluster::files;
+use crate::cluster::inventory::{Gap, Inventory};
+use crate::cluster::live::{self, Cluster, Connection};
+use crate::cluster::pull_secrets::LivePullSecrets;
+use crate::cluster::uses::{Scope, Selector};
+use crate::credentials::PullSecretReader;
+use crate::event::Events;
+use crate::facts::Origin;
+use crate::settings::CollectSettings;
+use crate::stop::Stop;
+use crate::vocabulary::GapScope;
+
+/// Where objects come from.
+pub enum Source {
+    /// a live API server
+    Cluster(Connection),
+    /// files, directories, or `-` for stdin
+    Files(Vec<PathBuf>),
+    /// texts that the program carries: names of files and what would be in them
+    Texts(Vec<(String, String)>),
+}
+
+/// What discovery found, and what goes on from there.
+pub(super) struct Found {
+    /// what is used
+    pub(super) inventory: Inventory,
+    /// reads the pull secrets that pods name
+    pub(super) secrets: Option<Arc<dyn PullSecretReader>>,
+    /// how the facts name the source
+    pub(super) origin: Origin,
+}
+
+impl Source {
+    /// Finds every image that is used, and tells `events` of what could not be looked at.
+    ///
+    /// When `stop` ends the run before, what was found until then is returned, and marked incomplete.
+    pub(super) async fn discover(
+        self,
+        settings: &CollectSettings,
+        events: &Events,
+        stop: &Stop,
+    ) -> Result<Found, CollectError> {
+        let scope = Scope {
+            namespaces: settings.namespaces.iter().cloned().collect(),
+            excluded: settings.exclude_namespaces.iter().cloned().collect(),
+            selector: settings.selector.as_deref().map(Selector::parse).transpose()?,
+        };
+        match self {
+            Self::Cluster(connection) => {
+                let context = connection.context.clone();
+                let Some(cluster) = stop.or(Cluster::connect(&connection)).await else {
+                    return Ok(Found::nothing(Origin::Cluster { context }));
+                };
+                let cluster = cluster?;
+                let origin = Origin::Cluster { context: cluster.context().map(str::to_owned) };
+                let inventory = live::discover(&cluster, &scope, events, stop).await?;
+                let secrets: Arc<dyn PullSecretReader> = Arc::new(LivePullSecrets::new(cluster, stop.clone()));
+                Ok(Found { inventory, secrets: Some(secrets), origin })
+            }
+            Self::Files(paths) => {
+                let origin = Origin::Files { paths: paths.iter().map(|path| path.display().to_string()).collect() };
+                let read = move || files::read(&paths, std::io::stdin(), scope);
+                from_files(read, origin, events, stop).await
+            }
+            Self::Texts(texts) => {
+                let origin = Origin::Files { paths: texts.iter().map(|(name, _)| name.clone()).collect() };
+                from_files(move || files::read_texts(&texts, scope), origin, events, stop).await
+            }
+        }
+    }
+}
+
+impl Found {
+    fn nothing(origin: Origin) -> Self {
+        let gap = Gap {
+            scope: GapScope::Kubernetes,
+            resource: None,
+            namespace: None,
+            host: None,
+            reason: "interrupted".to_owned(),
+            message: "the run ended before any object was read".to_owned(),
+            incomplete: true,
+        };
+        Self { inventory: Inventory { gaps: vec![gap], ..Inventory::default() }, secrets: None, origin }
+    }
+}
+
+/// Reads files on a thread of their own: they may be large, and stdin may never end.
+async fn from_files(
+    read: impl FnOnce() -> Result<(Inventory, files::FileSecrets), files::FilesError> + Send + 'static,
+    origin: Origin,
+    events: &Events,
+    stop: &Stop,
+) -> Result<Found, CollectError> {
+    let Some(read) = stop.or(tokio::task::spawn_blocking(read)).await else {
+        return Ok(Found::nothing(origin));
+    };
+    let (inventory, secrets) = read??;
+    inventory.gaps.iter().for_each(|gap| events.emit(gap_event(gap)));
+    let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
+    Ok(Found { inventory, secrets: Some(secrets), origin })
+}

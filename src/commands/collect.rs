@@ -1,0 +1,72 @@
+//! `imagefacts collect`: a cluster's images into a bundle.
+
+use crate::bundle::{Destination, Written};
+use crate::cli::CollectArgs;
+use crate::clock::Clock;
+use crate::cluster::live::Connection;
+use crate::collect::{Collection, Source};
+use crate::event::{Event, Events};
+use crate::exit::Exit;
+use crate::progress::{self, JsonTarget, ProgressMode};
+use crate::settings::{self, CollectSettings, OutputSettings, SourceSettings};
+use crate::stop::Stop;
+
+use super::{Told, print, signals};
+
+pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> {
+    let settings = CollectSettings::new(args, told.registries.clone());
+    let source = match settings.source.clone() {
+        SourceSettings::Files(paths) => Source::Files(paths),
+        SourceSettings::Cluster { kubeconfig, context, impersonate, impersonate_groups } => {
+            Source::Cluster(Connection {
+                kubeconfig,
+                context,
+                impersonate,
+                impersonate_groups,
+                ..Connection::default()
+            })
+        }
+    };
+    collect(source, settings, told).await
+}
+
+/// Collects from `source`, shows how it goes, and prints where the bundle is.
+pub(super) async fn collect(source: Source, settings: CollectSettings, told: &Told) -> anyhow::Result<Exit> {
+    let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
+    let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
+    signals::watch(&stop);
+    let output = settings.output.clone();
+    let events = events(&output, told, clock);
+    let collected = async {
+        let destination = Destination::resolve(output.output.as_deref(), clock)?;
+        let environment = told.environment.clone();
+        anyhow::Ok(Collection { source, settings, environment, destination, clock }.run(&events, &stop).await?)
+    };
+    let outcome = match collected.await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            events.emit(Event::Failed { message: format!("{error:#}") });
+            return Err(error);
+        }
+    };
+    // With JSON on stdout the last event names the bundle; anything else would be no JSON.
+    if matches!(outcome.written, Written::File(_)) && output.progress != ProgressMode::Json {
+        print::result(&format!("{}\n", outcome.written))?;
+    }
+    Ok(match outcome.stopped {
+        Some(reason) if reason.is_signal() => Exit::stopped(reason),
+        _ if output.strict && !outcome.all_well => Exit::NotAllWell,
+        _ => Exit::Done,
+    })
+}
+
+fn events(output: &OutputSettings, told: &Told, clock: Clock) -> Events {
+    let to_stdout = output.output.as_deref().is_some_and(|path| path.as_os_str() == "-");
+    let json = if to_stdout { JsonTarget::Stderr } else { JsonTarget::Stdout };
+    // Log lines would tear a bar apart.
+    let mode = match output.progress {
+        ProgressMode::Auto if told.verbose > 0 => ProgressMode::Plain,
+        mode => mode,
+    };
+    Events::to(progress::sink(mode, told.quiet, clock, json))
+}

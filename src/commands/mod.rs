@@ -1,0 +1,74 @@
+//! A short file for each command: joins the parts, prints the result, holds no logic of its own.
+
+mod collect;
+mod demo;
+mod inspect;
+mod logging;
+mod print;
+mod schema;
+mod signals;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::future::Future;
+
+use anyhow::Context;
+
+use crate::cli::Command;
+use crate::exit::Exit;
+use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
+
+/// What every command is told.
+pub(crate) struct Told {
+    /// the environment, as it was at the start
+    environment: Environment,
+    /// what the configuration file says of single registries, by host
+    registries: BTreeMap<String, RegistryTable>,
+    /// `-q`
+    quiet: bool,
+    /// how many `-v`
+    verbose: u8,
+}
+
+/// Runs the program: its arguments in, its exit out.
+pub fn main(args: &[OsString]) -> Exit {
+    let environment = settings::environment();
+    let (cli, registries) = match settings::parse(args, &environment) {
+        Ok(Invocation { cli, registries }) => (cli, registries),
+        Err(UsageError::CommandLine(error)) => {
+            // A closed pipe is no reason to fail: somebody read as much of the help as they wanted.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+        Err(UsageError::Config(error)) => {
+            print::error(&error.into());
+            return Exit::Usage;
+        }
+    };
+    let told = Told { environment, registries, quiet: cli.quiet, verbose: cli.verbose };
+    logging::start(told.verbose);
+    let done = match cli.command {
+        Command::Collect(args) => run(collect::run(*args, &told)),
+        Command::Inspect(args) => run(inspect::run(*args, &told)),
+        Command::Validate(args) => validate::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Demo(args) => run(demo::run(args, &told)),
+    };
+    done.unwrap_or_else(|error| {
+        print::error(&error);
+        Exit::Nothing
+    })
+}
+
+/// Runs what waits for the network.
+fn run(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads of this program cannot be started")?;
+    let done = runtime.block_on(work);
+    // A thread may still wait for stdin or a name server; nothing that it could bring matters any more.
+    runtime.shutdown_background();
+    done
+}

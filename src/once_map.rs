@@ -1,0 +1,85 @@
+//! One flight for each key: what is asked for twice at once, or twice in a run, is done once.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::OnceCell;
+
+/// Values by key, each made once.
+#[derive(Debug)]
+pub struct OnceMap<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
+
+impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
+    /// The value for `key`, made by `make` if there is none yet.
+    ///
+    /// While one asker makes it, the others wait. When it fails or gives up, the next of them tries with its own
+    /// `make`, so that one asker's credential or deadline never decides for another.
+    pub async fn get_or_try<E>(&self, key: K, make: impl Future<Output = Result<V, E>>) -> Result<V, E> {
+        let cell = Arc::clone(self.lock().entry(key).or_default());
+        cell.get_or_try_init(|| make).await.cloned()
+    }
+
+    /// The value for `key`, if it was made.
+    pub fn get(&self, key: &K) -> Option<V> {
+        self.lock().get(key)?.get().cloned()
+    }
+
+    /// Takes `value` for `key` unless there is one.
+    pub fn offer(&self, key: K, value: V) {
+        // That another value came first is as good.
+        let _ = self.lock().entry(key).or_default().set(value);
+    }
+
+    /// Every key whose value was made, with it, in no order.
+    pub fn entries(&self) -> Vec<(K, V)>
+    where
+        K: Clone,
+    {
+        self.lock().iter().filter_map(|(key, cell)| Some((key.clone(), cell.get()?.clone()))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<V>>>> {
+        // No code that can panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K, V> Default for OnceMap<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn five_hundred_askers_are_one_flight() {
+        let (map, made) = (OnceMap::default(), AtomicUsize::new(0));
+        let asker = || {
+            map.get_or_try("key", async {
+                tokio::task::yield_now().await;
+                Ok::<_, ()>(made.fetch_add(1, Ordering::SeqCst))
+            })
+        };
+        let answers = futures::future::join_all((0..500).map(|_| asker())).await;
+        assert!(answers.iter().all(|answer| *answer == Ok(0)));
+        assert_eq!(made.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_its_askers_own() {
+        let map = OnceMap::<_, u8>::default();
+        let failing = map.get_or_try("key", async {
+            tokio::task::yield_now().await;
+            Err("refused")
+        });
+        let good = map.get_or_try("key", async { Ok::<_, &str>(7) });
+        assert_eq!(futures::join!(failing, good), (Err("refused"), Ok(7)));
+        assert_eq!(map.get_or_try("key", async { Err("not asked") }).await, Ok(7));
+    }
+}

@@ -1,0 +1,157 @@
+//! What all images of one registry share: permits, counts, and the pauses that servers ask for.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::HeaderMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::endpoint::Endpoint;
+use super::retry::quota;
+use crate::resolve::RegistryTally;
+
+/// A registry, as references name it.
+pub(super) struct Host {
+    /// `docker.io`, `localhost:5000`
+    pub name: String,
+    /// who is asked, in order; the registry itself is the last
+    pub endpoints: Vec<Endpoint>,
+    permits: Semaphore,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    rate_limit: Mutex<Option<(u64, u64)>>,
+}
+
+/// The right to make one request.
+pub(super) struct Turn<'a> {
+    _host: Option<SemaphorePermit<'a>>,
+    _all: Option<SemaphorePermit<'a>>,
+}
+
+impl Host {
+    /// A registry to which at most `permits` requests are in flight.
+    pub(super) fn new(name: &str, endpoints: Vec<Endpoint>, permits: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            endpoints,
+            permits: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
+            requests: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            rate_limit: Mutex::default(),
+        }
+    }
+
+    /// Waits for the right to make a request. The registry's own permit comes first: what waits for a slow registry
+    /// must not hold what others could use.
+    pub(super) async fn turn<'a>(&'a self, all: &'a Semaphore) -> Turn<'a> {
+        // Neither semaphore is ever closed.
+        Turn { _host: self.permits.acquire().await.ok(), _all: all.acquire().await.ok() }
+    }
+
+    /// Counts a request.
+    pub(super) fn count_request(&self) {
+        self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// Counts received bytes.
+    pub(super) fn count_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Notes what the registry's headers say of its quota.
+    pub(super) fn note_quota(&self, headers: &HeaderMap) {
+        if let (Some(limit), Some(remaining)) =
+            (quota(headers, "ratelimit-limit"), quota(headers, "ratelimit-remaining"))
+        {
+            *lock(&self.rate_limit) = Some((limit, remaining));
+        }
+    }
+
+    /// How the registry fared so far.
+    pub(super) fn tally(&self) -> RegistryTally {
+        RegistryTally {
+            host: self.name.clone(),
+            requests: self.requests.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            rate_limit: *lock(&self.rate_limit),
+        }
+    }
+}
+
+/// The pauses of all servers, by origin: scheme, host and port.
+#[derive(Default)]
+pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
+
+impl Pauses {
+    /// Until when the server at `origin` is not to be asked.
+    pub(super) fn until(&self, origin: &str) -> Option<Instant> {
+        let now = Instant::now();
+        lock(&self.0).get(origin).copied().filter(|until| *until > now)
+    }
+
+    /// Leaves the server at `origin` in peace until then. Returns whether that begins a pause: several requests in
+    /// flight may be told the same.
+    pub(super) fn pause(&self, origin: &str, until: Instant) -> bool {
+        let now = Instant::now();
+        let mut pauses = lock(&self.0);
+        let running = pauses.get(origin).copied().filter(|until| *until > now);
+        pauses.insert(origin.to_owned(), running.map_or(until, |running| running.max(until)));
+        running.is_none() && until > now
+    }
+}
+
+/// All registries that were asked.
+#[derive(Default)]
+pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
+
+impl Hosts {
+    /// The registry `name`, made by `make` when it is asked for the first time.
+    pub(super) fn get(&self, name: &str, make: impl FnOnce() -> Host) -> Arc<Host> {
+        Arc::clone(lock(&self.0).entry(name.to_owned()).or_insert_with(|| Arc::new(make())))
+    }
+
+    /// How each registry fared, sorted by host.
+    pub(super) fn tallies(&self) -> Vec<RegistryTally> {
+        let mut tallies: Vec<_> = lock(&self.0).values().map(|host| host.tally()).collect();
+        tallies.sort_by(|a, b| a.host.cmp(&b.host));
+        tallies
+    }
+}
+
+/// Nothing that is done under these locks can leave a value half changed, so a panic elsewhere does not matter.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pause_begins_once_and_only_grows() {
+        let pauses = Pauses::default();
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(pauses.until("https://a"), None);
+        assert!(pauses.pause("https://a", at(600)));
+        assert!(!pauses.pause("https://a", at(900)), "a running pause grows");
+        assert!(!pauses.pause("https://a", at(300)), "and does not shrink");
+        assert_eq!(pauses.until("https://a"), Some(at(900)));
+        assert_eq!(pauses.until("https://b"), None);
+    }
+
+    #[tokio::test]
+    async fn a_slow_registry_holds_no_more_than_its_own_permits() {
+        let all = Semaphore::new(3);
+        let slow = Host::new("slow", Vec::new(), 2);
+        let other = Host::new("other", Vec::new(), 2);
+        let (_first, _second) = (slow.turn(&all).await, slow.turn(&all).await);
+        let third = slow.turn(&all);
+        assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err());
+        assert!(tokio::time::timeout(Duration::from_secs(20), other.turn(&all)).await.is_ok());
+    }
+}

@@ -1,0 +1,100 @@
+//! Words of servers in our messages: cleaned, cut, and never our own secrets sent back to us.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+
+use crate::credentials::Credential;
+
+/// How much of a server's text a message shows.
+const LONGEST: usize = 200;
+
+/// `text` on one line, without control and direction characters, and not too long.
+pub(super) fn clean(text: &str) -> String {
+    let visible = text.chars().map(|c| if is_hidden(c) { ' ' } else { c });
+    let words: String = visible.take(LONGEST * 4).collect();
+    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+/// Control characters, and those that reorder or hide what is around them.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// What a server was told in confidence: it may echo it, and then its words are not shown.
+pub(super) struct Confidence(Vec<String>);
+
+impl Confidence {
+    /// The secrets in `credential` and in what was sent as `Authorization`, in the forms in which they were sent.
+    pub(super) fn of(credential: &Credential, authorization: Option<&HeaderValue>) -> Self {
+        let mut secrets = match credential {
+            Credential::Anonymous => Vec::new(),
+            Credential::Password { username, password } => {
+                let password = password.expose_secret();
+                vec![password.to_owned(), BASE64_STANDARD.encode(format!("{username}:{password}"))]
+            }
+            Credential::IdentityToken(token) | Credential::BearerToken(token) => vec![token.expose_secret().to_owned()],
+        };
+        let sent = authorization.and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
+        secrets.extend(sent.map(|(_, secret)| secret.to_owned()));
+        let bare: Vec<_> = secrets.iter().map(|secret| letters(secret)).collect();
+        secrets.extend(bare);
+        secrets.retain(|secret| !secret.is_empty());
+        Self(secrets)
+    }
+
+    /// `text`, cleaned; nothing when it repeats a secret.
+    pub(super) fn quote(&self, text: &str) -> String {
+        let letters = letters(text);
+        if self.0.iter().any(|secret| text.contains(secret.as_str()) || letters.contains(secret.as_str())) {
+            return "its words are not shown, they repeat a credential".to_owned();
+        }
+        clean(text)
+    }
+}
+
+/// `text` without what could be put between its letters and digits, or what an encoding changes.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_are_cleaned_and_cut() {
+        assert_eq!(clean("a\u{1b}[31mb\r\n\tc"), "a [31mb c");
+        assert_eq!(clean("x\u{202e}y\u{200b}z"), "x y z");
+        assert_eq!(clean(&"ä".repeat(300)), format!("{}…", "ä".repeat(200)));
+    }
+
+    #[test]
+    fn a_secret_is_not_repeated() {
+        let password = Credential::Password { username: "me".into(), password: "hunter22".to_owned().into() };
+        let header = HeaderValue::from_static("Bearer tok3n");
+        let confidence = Confidence::of(&password, Some(&header));
+        for text in
+            ["wrong password hunter22", "got bWU6aHVudGVyMjI=", "bad token tok3n", "hunt\u{0}er22", "h.u.n.t.e.r.2.2"]
+        {
+            assert!(confidence.quote(text).starts_with("its words"), "{text}");
+        }
+        assert_eq!(confidence.quote("denied"), "denied");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_hides_anything(text in any::<String>()) {
+            let clean = clean(&text);
+            prop_assert!(clean.chars().count() <= LONGEST + 1);
+            prop_assert!(!clean.chars().any(is_hidden));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Several images as a table, worst first.
+
+use super::{Manifests, errors, show, size};
+use crate::facts::document::{Image, Variant};
+use crate::text::clean;
+use crate::text::{columns, keep_end, width as width_of};
+use crate::vocabulary::ImageStatus;
+
+const TITLES: [&str; 7] = ["REFERENCE", "STATUS", "DIGEST", "PLATFORMS", "SIZE", "LAYERS", "CREATED"];
+/// The columns that are shown however narrow the terminal is.
+const ALWAYS: usize = 5;
+/// A reference is not cut shorter than this.
+const SHORTEST_REFERENCE: usize = 20;
+
+/// A row for each image, then what went wrong.
+pub(super) fn list(images: &[Image], manifests: &Manifests<'_>, width: usize) -> String {
+    let mut images: Vec<_> = images.iter().collect();
+    images.sort_by_key(|image| (rank(image.status), &image.reference));
+    let mut rows = vec![TITLES.map(str::to_owned).to_vec()];
+    rows.extend(images.iter().map(|image| row(image, manifests)));
+    fit(&mut rows, width);
+
+    let mut text = columns(&rows);
+    let errors: Vec<_> = images
+        .iter()
+        .flat_map(|image| errors(image).map(|error| format!("{}: {error}\n", clean(&image.reference))))
+        .collect();
+    if !errors.is_empty() {
+        text.push('\n');
+        text.extend(errors);
+    }
+    text
+}
+
+/// Size, layers and date are those of the largest of the image's platforms.
+fn row(image: &Image, manifests: &Manifests<'_>) -> Vec<String> {
+    let unknown = || "-".to_owned();
+    let variants = image.variants.as_deref().unwrap_or_default();
+    let largest = variants.iter().max_by_key(|variant| variant.compressed_bytes);
+    let created = largest.and_then(|variant| manifests.get(&variant.digest)?.created);
+    vec![
+        clean(&image.reference).into_owned(),
+        image.status.to_string(),
+        image.resolved.as_ref().map_or_else(unknown, |resolved| resolved.digest.hex().chars().take(12).collect()),
+        platforms(variants).unwrap_or_else(unknown),
+        largest.map_or_else(unknown, |variant| size(variant.compressed_bytes)),
+        largest.map_or_else(unknown, |variant| variant.layers.to_string()),
+        created.map_or_else(unknown, |time| time.0.strftime("%Y-%m-%d").to_string()),
+    ]
+}
+
+/// The first platform, and how many more there are.
+fn platforms(variants: &[Variant]) -> Option<String> {
+    let (first, more) = variants.split_first()?;
+    let more = if more.is_empty() { String::new() } else { format!(" +{}", more.len()) };
+    Some(show(&first.platform) + &more)
+}
+
+/// Leaves out what does not fit into `width`: whole columns first, then the beginnings of references.
+fn fit(rows: &mut [Vec<String>], width: usize) {
+    if width_of(rows) > width {
+        rows.iter_mut().for_each(|row| row.truncate(ALWAYS));
+    }
+    let beyond = width_of(rows).saturating_sub(width);
+    if beyond > 0 {
+        let longest = rows.iter().filter_map(|row| row.first()).map(|cell| console::measure_text_width(cell)).max();
+        let allowed = longest.unwrap_or(0).saturating_sub(beyond).max(SHORTEST_REFERENCE);
+        for reference in rows.iter_mut().filter_map(|row| row.first_mut()) {
+            *reference = keep_end(reference, allowed);
+        }
+    }
+}
+
+fn rank(status: ImageStatus) -> u8 {
+    match status {
+        ImageStatus::Failed => 0,
+        ImageStatus::Partial => 1,
+        ImageStatus::Unqueried => 2,
+        ImageStatus::Resolved => 3,
+    }
+}

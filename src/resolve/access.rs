@@ -1,0 +1,164 @@
+//! Which credential opens a reference: each candidate is tried on the top document, in turn.
+
+use std::collections::BTreeSet;
+
+use super::Access;
+use crate::credentials::{Candidate, Candidates, Credential};
+use crate::image::{Failure, Reference};
+use crate::registry::{Fetched, Session};
+use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
+
+/// What candidates there are for a reference, and what became of those that were tried.
+#[derive(Default)]
+pub(super) struct Attempts {
+    candidates: Candidates,
+    tried: Vec<(Credential, Outcome)>,
+}
+
+/// What the registry said to a credential: `Err` with the class of its refusal.
+type Outcome = Result<(), ErrorClass>;
+
+/// What a reference names, and how it was read.
+pub(super) struct Opened {
+    pub(super) fetched: Fetched,
+    pub(super) credential: Credential,
+}
+
+impl Attempts {
+    /// Nothing was tried of `candidates` yet.
+    pub(super) fn new(candidates: Candidates) -> Self {
+        Self { candidates, tried: Vec::new() }
+    }
+
+    /// Tries one candidate after the other until one is accepted.
+    ///
+    /// An answer that is not about the credential ends it. When all are refused, the most telling refusal is returned;
+    /// none if there is nothing to try.
+    pub(super) async fn open(&mut self, session: &Session, reference: &Reference) -> Result<Opened, Option<Failure>> {
+        let mut refusal: Option<(bool, Failure)> = None;
+        for candidate in self.candidates.list.clone() {
+            if self.outcome(&candidate.credential).is_some() {
+                continue;
+            }
+            match self.attempt(session, reference, &candidate.credential).await {
+                Ok(fetched) => return Ok(Opened { fetched, credential: candidate.credential }),
+                Err(failure) if is_refusal(failure.class) => {
+                    let next = (candidate.source == AccessSource::PullSecret, failure);
+                    let is_better = |best: &(bool, Failure)| weight(&next) > weight(best);
+                    if refusal.as_ref().is_none_or(is_better) {
+                        refusal = Some(next);
+                    }
+                }
+                Err(failure) => return Err(Some(failure)),
+            }
+        }
+        Err(refusal.map(|(_, failure)| failure))
+    }
+
+    /// Once a reference is open: tries what failing pods would use, and whether a refused pull secret is needed at
+    /// all. Returns failures that say nothing about a credential.
+    pub(super) async fn try_the_kubelets(&mut self, session: &Session, reference: &Reference) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for places in self.candidates.failing.clone() {
+            for place in places {
+                let Some(candidate) = self.candidates.list.get(place).cloned() else { continue };
+                // The kubelet goes on only while it is refused.
+                if self.is_accepted(session, reference, &candidate.credential, &mut failures).await {
+                    break;
+                }
+            }
+        }
+        let is_kubelets = |candidate: &&Candidate| candidate.source == AccessSource::PullSecret;
+        let outcomes = self.candidates.list.iter().filter(is_kubelets).map(|own| self.outcome(&own.credential));
+        let (refused, accepted) = outcomes.fold((false, false), |(refused, accepted), outcome| {
+            (refused || matches!(outcome, Some(Err(_))), accepted || outcome == Some(Ok(())))
+        });
+        if refused && !accepted {
+            self.is_accepted(session, reference, &Credential::Anonymous, &mut failures).await;
+        }
+        failures
+    }
+
+    /// The credential for which the registry said that it does not have the reference: it let somebody look.
+    pub(super) fn knows_of_nothing(&self) -> Option<&Credential> {
+        let found = self.tried.iter().find(|(_, outcome)| *outcome == Err(ErrorClass::NotFound));
+        found.map(|(credential, _)| credential)
+    }
+
+    /// What is told of it: every source whose credential was tried, under whichever name, in order.
+    pub(super) fn access(&self) -> Vec<Access> {
+        let mut told: Vec<Access> = Vec::new();
+        for candidate in &self.candidates.list {
+            let Some(outcome) = self.outcome(&candidate.credential) else { continue };
+            let access = Access {
+                source: candidate.source,
+                name: candidate.name.clone(),
+                namespaces: BTreeSet::new(),
+                kubelet: candidate.kubelet,
+                outcome: if outcome.is_ok() { AccessOutcome::Accepted } else { AccessOutcome::Refused },
+                class: outcome.err(),
+            };
+            let same = |known: &Access| Access { namespaces: BTreeSet::new(), ..known.clone() } == access;
+            match told.iter_mut().find(|known| same(known)) {
+                Some(known) => known.namespaces.extend(candidate.namespace.clone()),
+                None => told.push(Access { namespaces: candidate.namespace.iter().cloned().collect(), ..access }),
+            }
+        }
+        told
+    }
+
+    async fn is_accepted(
+        &mut self,
+        session: &Session,
+        reference: &Reference,
+        credential: &Credential,
+        failures: &mut Vec<Failure>,
+    ) -> bool {
+        if let Some(outcome) = self.outcome(credential) {
+            return outcome.is_ok();
+        }
+        match self.attempt(session, reference, credential).await {
+            Ok(_) => return true,
+            Err(failure) if is_refusal(failure.class) => {}
+            Err(failure) => failures.push(failure),
+        }
+        false
+    }
+
+    async fn attempt(
+        &mut self,
+        session: &Session,
+        reference: &Reference,
+        credential: &Credential,
+    ) -> Result<Fetched, Failure> {
+        let answer = session.manifest(reference.repository(), reference.target(), credential).await;
+        match &answer {
+            Ok(_) => self.tried.push((credential.clone(), Ok(()))),
+            Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
+            // Nothing was said about the credential.
+            Err(_) => {}
+        }
+        answer
+    }
+
+    fn outcome(&self, credential: &Credential) -> Option<Outcome> {
+        let known = self.tried.iter().find(|(tried, _)| tried.is_same_as(credential));
+        known.map(|(_, outcome)| *outcome)
+    }
+}
+
+/// Whether another credential may be answered otherwise. Many registries say 404 of what one may not see.
+fn is_refusal(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::Unauthorized | ErrorClass::Forbidden | ErrorClass::NotFound)
+}
+
+/// What was said to a pull secret tells more of the cluster than what was said to us; that there is nothing, said to
+/// somebody who may look, tells more than a refusal.
+fn weight((is_pull_secret, failure): &(bool, Failure)) -> (bool, u8) {
+    let class = match failure.class {
+        ErrorClass::NotFound => 2,
+        ErrorClass::Forbidden => 1,
+        _ => 0,
+    };
+    (*is_pull_secret, class)
+}

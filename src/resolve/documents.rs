@@ -1,0 +1,135 @@
+//! What registries gave, by digest: each document is fetched once in a run.
+//!
+//! What a digest names is the same wherever it lies, so that a child manifest or a config that one image brought
+//! serves every other. Whether a *reference* may be read is another thing, and asked for each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Looked;
+use crate::credentials::Credential;
+use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, Repository};
+use crate::once_map::OnceMap;
+use crate::registry::{Fetched, Session};
+use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage};
+
+/// A repository, and how it may be read.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    pub(super) session: &'a Session,
+    pub(super) repository: &'a Repository,
+    pub(super) credential: &'a Credential,
+}
+
+/// A manifest or index, parsed.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) document: Document,
+    media_type: String,
+    /// of the raw document in bytes
+    size: u64,
+    /// a schema 1 manifest holds its config in itself
+    legacy_config: Option<Arc<ImageConfig>>,
+}
+
+/// The documents of a run.
+#[derive(Default)]
+pub(super) struct Documents {
+    manifests: OnceMap<Digest, Arc<Parsed>>,
+    /// by digest and size, as a descriptor that lies about the size is refused
+    configs: OnceMap<(Digest, u64), Arc<ImageConfig>>,
+}
+
+impl Documents {
+    /// Parses and keeps what was fetched.
+    pub(super) fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
+        let parsed = Arc::new(Parsed::new(fetched)?);
+        self.manifests.offer(fetched.digest.clone(), Arc::clone(&parsed));
+        Ok(parsed)
+    }
+
+    /// The manifest or index that `digest` names.
+    pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        let fetch = async {
+            let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
+            Ok(Arc::new(Parsed::new(&fetched)?))
+        };
+        self.manifests.get_or_try(digest.clone(), fetch).await
+    }
+
+    /// The manifest or index that an index's entry points at; its size must be as the entry says.
+    pub(super) async fn child(&self, source: Source<'_>, entry: &Descriptor) -> Result<Arc<Parsed>, Failure> {
+        let parsed = self.manifest(source, &entry.digest).await?;
+        if parsed.size == entry.size {
+            return Ok(parsed);
+        }
+        let message = format!("{} has {} bytes, but the index says {}", entry.digest, parsed.size, entry.size);
+        Err(Failure::unsent(ErrorStage::Manifest, ErrorClass::DigestMismatch, message))
+    }
+
+    /// The config that `descriptor` points at.
+    pub(super) async fn config(
+        &self,
+        source: Source<'_>,
+        descriptor: &Descriptor,
+    ) -> Result<Arc<ImageConfig>, Failure> {
+        let fetch = async {
+            let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
+            let config = ImageConfig::parse(&bytes);
+            config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))
+        };
+        self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
+    }
+
+    /// Every document that was looked at, each with its config where that was read.
+    pub(super) fn looked(&self) -> BTreeMap<Digest, Arc<Looked>> {
+        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
+            let config = match &parsed.document {
+                Document::Image(manifest) => {
+                    let key = (manifest.config.digest.clone(), manifest.config.size);
+                    self.configs.get(&key).map(|config| (Some(manifest.config.clone()), config))
+                }
+                _ => parsed.legacy_config.clone().map(|config| (None, config)),
+            };
+            let (media_type, document) = (parsed.media_type.clone(), parsed.document.clone());
+            (digest.clone(), Arc::new(Looked { digest, media_type, document, config }))
+        };
+        self.manifests.entries().into_iter().map(looked).collect()
+    }
+}
+
+impl Parsed {
+    fn new(fetched: &Fetched) -> Result<Self, Failure> {
+        let (document, media_type) =
+            Document::parse(&fetched.bytes, fetched.content_type.as_deref()).map_err(|error| {
+                let failure = invalid(ErrorStage::Manifest, &fetched.digest, &error);
+                Failure { endpoint: Some(fetched.endpoint.clone()), attempts: 1, ..failure }
+            })?;
+        let legacy_config = match &document {
+            // That a schema 1 manifest has no config that can be read makes it no worse than it is.
+            Document::Legacy(manifest) => {
+                manifest.config.as_deref().and_then(|text| ImageConfig::parse(text.as_bytes()).ok()).map(Arc::new)
+            }
+            _ => None,
+        };
+        Ok(Self { document, media_type, size: fetched.bytes.len() as u64, legacy_config })
+    }
+
+    /// What a digest of it names.
+    pub(super) fn digest_kind(&self) -> DigestKind {
+        match self.document {
+            Document::Index(_) => DigestKind::Index,
+            Document::Image(_) | Document::Artifact(_) | Document::Legacy(_) => DigestKind::Manifest,
+        }
+    }
+}
+
+fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failure {
+    let class = match error {
+        InvalidDocument::Unsupported(_) => ErrorClass::Unsupported,
+        InvalidDocument::Malformed(_) | InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
+            ErrorClass::InvalidContent
+        }
+    };
+    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; build and push the image again"))
+}

@@ -1,0 +1,114 @@
+//! Resolves one image. What was learned stays when its time is over half-way.
+
+use super::access::{Attempts, Opened};
+use super::documents::{Documents, Source};
+use super::manifests::Manifests;
+use super::running::{Known, classify};
+use super::{Answer, Named, Resolver, RunningDigest, Want};
+use crate::image::{Digest, Failure};
+use crate::registry::{Fetched, Session};
+use crate::stop::Stop;
+use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
+
+/// What all images of a run share.
+pub(super) struct Shared {
+    pub(super) resolver: Resolver,
+    pub(super) documents: Documents,
+    pub(super) stop: Stop,
+}
+
+/// What is learned of an image, step by step.
+#[derive(Default)]
+struct Learned {
+    attempts: Attempts,
+    named: Option<Named>,
+    manifests: Manifests,
+    running: Vec<(Digest, RunningDigest)>,
+    failures: Vec<Failure>,
+}
+
+/// Resolves `want` within its time. A run that ends, or a time that is over, leaves what was learned so far.
+pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
+    let session = shared.resolver.client.session();
+    let mut learned = Learned::default();
+    let work = shared.stop.or(learned.learn(shared, &session, &want));
+    let cut_short = match tokio::time::timeout(shared.resolver.limits.image_timeout, work).await {
+        Ok(Some(())) => None,
+        Ok(None) => Some((ErrorClass::Canceled, "the run ended before this image was done")),
+        Err(_) => Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout")),
+    };
+    learned.failures.extend(cut_short.map(|(class, why)| {
+        let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
+        Failure { attempts: u32::from(session.requests() > 0), ..failure }
+    }));
+    learned.into_answer(want, session.requests())
+}
+
+impl Learned {
+    async fn learn(&mut self, shared: &Shared, session: &Session, want: &Want) {
+        let repository = want.reference.repository();
+        let mut candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
+        self.failures.append(&mut candidates.failures);
+        self.attempts = Attempts::new(candidates);
+        match self.attempts.open(session, &want.reference).await {
+            Ok(Opened { fetched, credential }) => {
+                let source = Source { session, repository, credential: &credential };
+                self.read(shared, source, want, fetched).await;
+                let more = self.attempts.try_the_kubelets(session, &want.reference).await;
+                self.failures.extend(more);
+            }
+            Err(failure) => {
+                self.failures.extend(failure);
+                // Somebody may look, and the reference is gone: what runs may still be there, or not.
+                if let Some(credential) = self.attempts.knows_of_nothing().cloned() {
+                    let source = Source { session, repository, credential: &credential };
+                    self.ask_for_running(shared, source, want, None).await;
+                }
+            }
+        }
+    }
+
+    /// Reads what the reference names, for each wanted platform, and then what runs.
+    async fn read(&mut self, shared: &Shared, source: Source<'_>, want: &Want, fetched: Fetched) {
+        let parsed = match shared.documents.keep(&fetched) {
+            Ok(parsed) => parsed,
+            Err(failure) => return self.failures.push(failure),
+        };
+        let Fetched { digest, via, endpoint, .. } = fetched;
+        self.named = Some(Named { digest: digest.clone(), via, endpoint, as_of: None });
+        self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
+        let (configs, is_complete) = (&self.manifests.configs, self.manifests.is_complete);
+        let known = Known::of(&digest, &parsed, configs, is_complete);
+        self.ask_for_running(shared, source, want, Some(&known)).await;
+    }
+
+    async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
+        let (running, failures) = classify(&shared.documents, source, &want.running, known).await;
+        self.running = running;
+        self.failures.extend(failures);
+    }
+
+    fn status(&self) -> ImageStatus {
+        match (&self.named, self.manifests.is_complete) {
+            (None, _) => ImageStatus::Failed,
+            (Some(_), true) => ImageStatus::Resolved,
+            (Some(_), false) => ImageStatus::Partial,
+        }
+    }
+
+    fn into_answer(self, want: Want, requests: u64) -> Answer {
+        let not_asked = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
+        let unknown = want.running.iter().map(|digest| (digest.clone(), not_asked));
+        Answer {
+            status: self.status(),
+            missing: if self.named.is_some() { self.manifests.missing(&want.platforms) } else { Vec::new() },
+            running: unknown.chain(self.running).collect(),
+            access: self.attempts.access(),
+            reference: want.reference,
+            named: self.named,
+            variants: self.manifests.variants.into_iter().collect(),
+            failures: self.failures.into_iter().chain(self.manifests.failures).collect(),
+            requests,
+        }
+    }
+}

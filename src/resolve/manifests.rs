@@ -1,0 +1,231 @@
+//! Reads what is wanted of the document that a reference names: the wanted platforms' manifests and configs.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use super::choose::{Choice, choose};
+use super::documents::{Documents, Parsed, Source};
+use super::{Variant, WantedPlatforms};
+use crate::image::{Digest, Document, Failure, ImageConfig, Index, Manifest, NodePlatform, Platform};
+use crate::vocabulary::{ErrorClass, ErrorStage};
+
+/// How many manifests of one index are fetched: more than any image has platforms, and few enough to be harmless.
+const MAX_CHILDREN: usize = 64;
+
+/// What is known of a reference's manifests; it grows as they are read.
+#[derive(Default)]
+pub(super) struct Manifests {
+    pub(super) variants: BTreeSet<Variant>,
+    /// the variants' configs
+    pub(super) configs: HashSet<Digest>,
+    pub(super) failures: Vec<Failure>,
+    /// whether everything that is wanted was read
+    pub(super) is_complete: bool,
+    /// wanted platforms that the image has something for
+    offered: BTreeSet<NodePlatform>,
+    /// wanted platforms of which only a document that was not read yet can say whether the image has them
+    open: BTreeSet<NodePlatform>,
+}
+
+/// An index that is to be read.
+struct Layer {
+    index: Index,
+    wanted: WantedPlatforms,
+    is_nested: bool,
+}
+
+/// An entry of an index that was fetched, with the config of what it points at.
+struct Child {
+    choice: Choice,
+    is_nested: bool,
+    manifest: Result<Arc<Parsed>, Failure>,
+    config: Option<Result<Arc<ImageConfig>, Failure>>,
+}
+
+impl Manifests {
+    /// Reads what is `wanted` of the document that `named` is the digest of.
+    pub(super) async fn read(
+        &mut self,
+        documents: &Documents,
+        source: Source<'_>,
+        named: &Digest,
+        document: &Document,
+        wanted: &WantedPlatforms,
+    ) {
+        self.is_complete = match document {
+            Document::Index(index) => self.read_index(documents, source, named, index, wanted).await,
+            Document::Image(manifest) => self.read_image(documents, source, named, manifest, wanted).await,
+            Document::Artifact(_) => {
+                self.offer_to_all(wanted);
+                true
+            }
+            Document::Legacy(manifest) => {
+                self.offer(named, manifest.platform.as_ref(), None, wanted);
+                true
+            }
+        };
+    }
+
+    /// The wanted platforms that the image has nothing for, as far as that is known.
+    pub(super) fn missing(&self, wanted: &WantedPlatforms) -> Vec<NodePlatform> {
+        let may_be_there = |node| self.offered.contains(node) || (!self.is_complete && self.open.contains(node));
+        nodes(wanted).iter().filter(|node| !may_be_there(node)).cloned().collect()
+    }
+
+    /// An image without an index: its config says for which platform it is.
+    async fn read_image(
+        &mut self,
+        documents: &Documents,
+        source: Source<'_>,
+        named: &Digest,
+        manifest: &Manifest,
+        wanted: &WantedPlatforms,
+    ) -> bool {
+        self.open.extend(nodes(wanted).iter().cloned());
+        match documents.config(source, &manifest.config).await {
+            Ok(config) => {
+                self.configs.insert(manifest.config.digest.clone());
+                self.offer(named, config.platform.as_ref(), config.os_version.as_deref(), wanted);
+                true
+            }
+            Err(failure) => {
+                self.failures.push(failure);
+                false
+            }
+        }
+    }
+
+    /// Fetches the wanted entries of an index, all at once, and those of an index within it. Deeper ones are not
+    /// followed; none can name itself, since its digest is verified.
+    async fn read_index(
+        &mut self,
+        documents: &Documents,
+        source: Source<'_>,
+        named: &Digest,
+        index: &Index,
+        wanted: &WantedPlatforms,
+    ) -> bool {
+        let (mut left, mut is_whole) = (MAX_CHILDREN, true);
+        let mut pending = FuturesUnordered::new();
+        let mut next = Some(Layer { index: index.clone(), wanted: wanted.clone(), is_nested: false });
+        loop {
+            if let Some(layer) = next.take() {
+                self.failures.extend(passed_over(named, &layer.index));
+                let choices = choose(&layer.index, &layer.wanted);
+                if choices.len() > left && is_whole {
+                    self.failures.push(too_many(named));
+                    is_whole = false;
+                }
+                for choice in choices.into_iter().take(left) {
+                    left -= 1;
+                    self.promise(&choice);
+                    pending.push(fetch(documents, source, choice, layer.is_nested));
+                }
+            }
+            let Some(child) = pending.next().await else { return is_whole };
+            match self.take(child) {
+                Ok(nested) => next = nested,
+                Err(failure) => {
+                    self.failures.push(failure);
+                    is_whole = false;
+                }
+            }
+        }
+    }
+
+    /// Notes which wanted platforms an entry is for, before it is fetched.
+    fn promise(&mut self, choice: &Choice) {
+        let platforms = if choice.entry.platform.is_some() { &mut self.offered } else { &mut self.open };
+        platforms.extend(nodes(&choice.wanted).iter().cloned());
+    }
+
+    /// Takes what an entry pointed at; an index within the index is returned, to be read in its turn.
+    fn take(&mut self, child: Child) -> Result<Option<Layer>, Failure> {
+        let Choice { entry, wanted } = child.choice;
+        let about = |failure| Failure { platform: entry.platform.clone(), ..failure };
+        let parsed = child.manifest.map_err(about)?;
+        let digest = &entry.descriptor.digest;
+        match &parsed.document {
+            Document::Index(index) if !child.is_nested => {
+                return Ok(Some(Layer { index: index.clone(), wanted, is_nested: true }));
+            }
+            Document::Index(_) => return Err(about(too_deep(digest))),
+            Document::Image(_) | Document::Artifact(_) | Document::Legacy(_) => {}
+        }
+        if let Some(platform) = &entry.platform {
+            self.variants.insert(Variant { platform: platform.clone(), digest: digest.clone() });
+        }
+        let config = child.config.transpose().map_err(about)?;
+        if let (Document::Image(manifest), Some(_)) = (&parsed.document, &config) {
+            self.configs.insert(manifest.config.digest.clone());
+        }
+        if entry.platform.is_none() {
+            let (platform, os_version) =
+                config.as_ref().map_or((None, None), |config| (config.platform.as_ref(), config.os_version.as_deref()));
+            self.offer(digest, platform, os_version, &wanted);
+        }
+        Ok(None)
+    }
+
+    /// Notes that the manifest `digest` is for `platform`, as far as that is wanted. One that says no platform counts
+    /// as right for all, since nothing shows that it is wrong.
+    fn offer(
+        &mut self,
+        digest: &Digest,
+        platform: Option<&Platform>,
+        os_version: Option<&str>,
+        wanted: &WantedPlatforms,
+    ) {
+        let Some(platform) = platform else { return self.offer_to_all(wanted) };
+        let runs = |node: &&NodePlatform| node.distance_to(platform, os_version).is_some();
+        let served: Vec<NodePlatform> = nodes(wanted).iter().filter(runs).cloned().collect();
+        if *wanted == WantedPlatforms::All || !served.is_empty() {
+            self.variants.insert(Variant { platform: platform.clone(), digest: digest.clone() });
+        }
+        self.offered.extend(served);
+    }
+
+    fn offer_to_all(&mut self, wanted: &WantedPlatforms) {
+        self.offered.extend(nodes(wanted).iter().cloned());
+    }
+}
+
+/// Fetches what an entry points at, and its config.
+async fn fetch(documents: &Documents, source: Source<'_>, choice: Choice, is_nested: bool) -> Child {
+    let manifest = documents.child(source, &choice.entry.descriptor).await;
+    let config = match manifest.as_ref().map(|parsed| &parsed.document) {
+        Ok(Document::Image(manifest)) => Some(documents.config(source, &manifest.config).await),
+        _ => None,
+    };
+    Child { choice, is_nested, manifest, config }
+}
+
+fn nodes(wanted: &WantedPlatforms) -> &[NodePlatform] {
+    match wanted {
+        WantedPlatforms::All => &[],
+        WantedPlatforms::These(nodes) => nodes,
+    }
+}
+
+/// Tells of entries that are no descriptors, in one failure however many they are.
+fn passed_over(named: &Digest, index: &Index) -> Option<Failure> {
+    let first = index.skipped.first()?;
+    let message = match index.skipped.len() {
+        1 => format!("{named}: {first}"),
+        count => format!("{named}: {count} entries are no descriptors; {first}"),
+    };
+    Some(Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidContent, message))
+}
+
+fn too_many(named: &Digest) -> Failure {
+    let message = format!("{named} has more than {MAX_CHILDREN} wanted manifests; the rest was not fetched");
+    Failure::unsent(ErrorStage::Manifest, ErrorClass::TooLarge, message)
+}
+
+fn too_deep(digest: &Digest) -> Failure {
+    let message = format!("{digest} is an index within an index within an index, which is not followed");
+    Failure::unsent(ErrorStage::Manifest, ErrorClass::Unsupported, message)
+}

@@ -1,0 +1,91 @@
+//! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use futures::future::join_all;
+
+use super::RunningDigest;
+use super::documents::{Documents, Parsed, Source};
+use crate::image::{Digest, Document, Failure, MediaType};
+use crate::vocabulary::{DigestKind, ErrorClass};
+
+/// What is known of the document that a reference names.
+pub(super) struct Known {
+    /// every digest that belongs to it
+    digests: HashMap<Digest, DigestKind>,
+    /// whether every wanted platform's manifest and config was read
+    is_complete: bool,
+}
+
+impl Known {
+    /// Of a reference that names `parsed`: its own digest, an index's entries, and the `configs` that were read.
+    pub(super) fn of(named: &Digest, parsed: &Parsed, configs: &HashSet<Digest>, is_complete: bool) -> Self {
+        let mut digests: HashMap<Digest, DigestKind> =
+            configs.iter().map(|digest| (digest.clone(), DigestKind::Config)).collect();
+        if let Document::Index(index) = &parsed.document {
+            digests.extend(index.entries.iter().map(|entry| {
+                let kind = match MediaType::parse(&entry.descriptor.media_type) {
+                    MediaType::OciIndex | MediaType::DockerList => DigestKind::Index,
+                    _ => DigestKind::Manifest,
+                };
+                (entry.descriptor.digest.clone(), kind)
+            }));
+        }
+        digests.insert(named.clone(), parsed.digest_kind());
+        Self { digests, is_complete }
+    }
+
+    /// Whether `document` is a known image, packed anew: its config is a known one.
+    fn is_same_image(&self, document: &Document) -> bool {
+        matches!(document, Document::Image(manifest) if self.digests.contains_key(&manifest.config.digest))
+    }
+}
+
+/// Classifies every digest of `running`. What is not `known` costs a request each, and its config another.
+///
+/// `known` is `None` for a reference that names nothing: then nobody can say what matches it. Failures are those to
+/// ask; that a registry does not have a digest is an answer.
+pub(super) async fn classify(
+    documents: &Documents,
+    source: Source<'_>,
+    running: &BTreeSet<Digest>,
+    known: Option<&Known>,
+) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {
+    let classified = join_all(running.iter().map(async |digest| {
+        let named = known.and_then(|known| known.digests.get(digest));
+        let (running, failure) = match named {
+            Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, None),
+            None => ask(documents, source, digest, known).await,
+        };
+        ((digest.clone(), running), failure)
+    }));
+    let (running, failures): (Vec<_>, Vec<_>) = classified.await.into_iter().unzip();
+    (running, failures.into_iter().flatten().collect())
+}
+
+/// Asks the registry what `digest` is, and reads its config where it is an image.
+async fn ask(
+    documents: &Documents,
+    source: Source<'_>,
+    digest: &Digest,
+    known: Option<&Known>,
+) -> (RunningDigest, Option<Failure>) {
+    match documents.manifest(source, digest).await {
+        Ok(parsed) => {
+            let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
+            let failure = match &parsed.document {
+                Document::Image(manifest) => documents.config(source, &manifest.config).await.err(),
+                _ => None,
+            };
+            (RunningDigest { kind: parsed.digest_kind(), matches_resolved, gone: false }, failure)
+        }
+        Err(failure) if failure.class == ErrorClass::NotFound => {
+            // It may be the bare config of a variant that could not be read.
+            let matches_resolved = known.filter(|known| known.is_complete).map(|_| false);
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone: true }, None)
+        }
+        Err(failure) => {
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false }, Some(failure))
+        }
+    }
+}

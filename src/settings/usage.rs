@@ -1,0 +1,68 @@
+//! Which flags do not go together. Only what was typed is held against the user: a variable that the environment
+//! sets for every run loses against a flag without a word.
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, CommandFactory};
+
+use crate::cli::{Cli, FallbackArgs, LimitArgs, RegistryArgs};
+
+/// Pairs of flags that contradict each other.
+const CONFLICTS: &[(&str, &str)] = &[
+    ("all_namespaces", "namespace"),
+    ("platform", "all_platforms"),
+    ("from", "kubeconfig"),
+    ("from", "context"),
+    ("from", "impersonate"),
+    ("from", "impersonate_groups"),
+];
+
+/// Refuses combinations of flags that contradict each other, or that would do nothing.
+pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let typed = |id: &str| {
+        matches.ids().any(|known| known.as_str() == id) && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
+    if let Some((a, b)) = CONFLICTS.iter().find(|(a, b)| typed(a) && typed(b)) {
+        let message = format!("{} cannot be used with {}", flag(name, a), flag(name, b));
+        return Err(error(name, ErrorKind::ArgumentConflict, message));
+    }
+    if typed("impersonate_groups") && !is_set(matches, "impersonate") {
+        let message = "--as-group needs --as USER: the API server takes groups only together with a user".to_owned();
+        return Err(error(name, ErrorKind::MissingRequiredArgument, message));
+    }
+    let asks_registries = name != "collect" || matches.get_flag("include_images");
+    if let Some(id) = registry_flags().into_iter().find(|id| !asks_registries && typed(id)) {
+        let message = format!("{} needs --include-images: without it no registry is asked", flag(name, &id));
+        return Err(error(name, ErrorKind::MissingRequiredArgument, message));
+    }
+    Ok(())
+}
+
+fn is_set(matches: &ArgMatches, id: &str) -> bool {
+    matches.ids().any(|known| known.as_str() == id) && matches.value_source(id).is_some()
+}
+
+/// The ids of the flags that only matter when registries are asked.
+fn registry_flags() -> Vec<String> {
+    let command = FallbackArgs::augment_args(LimitArgs::augment_args(RegistryArgs::augment_args(Command::new("x"))));
+    command.get_arguments().map(|arg| arg.get_id().to_string()).collect()
+}
+
+/// How a flag is typed.
+fn flag(command: &str, id: &str) -> String {
+    let cli = Cli::command();
+    let long = cli.find_subcommand(command).and_then(|command| {
+        command.get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long().map(str::to_owned))
+    });
+    format!("--{}", long.unwrap_or_else(|| id.replace('_', "-")))
+}
+
+fn error(subcommand: &str, kind: ErrorKind, message: String) -> clap::Error {
+    let mut cli = Cli::command();
+    cli.build();
+    match cli.find_subcommand_mut(subcommand) {
+        Some(command) => command.error(kind, message),
+        None => cli.error(kind, message),
+    }
+}

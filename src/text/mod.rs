@@ -1,0 +1,101 @@
+//! Text for people: from outside, made fit for a terminal; numbers as people read them; columns.
+
+mod columns;
+
+use std::borrow::Cow;
+
+pub use columns::columns;
+pub(crate) use columns::{keep_end, width};
+
+/// Makes what a terminal would obey, hide or reorder visible: `\n`, `\u{1b}`, `\u{202e}`.
+///
+/// Labels, messages and names come from registries and clusters; none of them may move the cursor, recolour the
+/// screen, forge a line or read other than it is. The result is always one line.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts_on_terminal) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts_on_terminal(c) {
+            clean.extend(c.escape_default());
+        } else {
+            clean.push(c);
+        }
+    }
+    Cow::Owned(clean)
+}
+
+/// Controls (C0, DEL, C1), and what Unicode calls format characters and line separators: they show nothing themselves.
+fn acts_on_terminal(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
+}
+
+/// `1 image`, `2 images`: a count with its thing, whose plural ends in s.
+pub fn count(n: u64, thing: &str) -> String {
+    format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Milliseconds as `420 ms`, `12.3 s` or `3 min 5 s`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        _ => seconds(ms / 1_000),
+    }
+}
+
+/// Seconds as `9 s` or `3 min 5 s`.
+pub fn seconds(s: u64) -> String {
+    if s < 60 { format!("{s} s") } else { format!("{} min {} s", s / 60, s % 60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hidden_text_becomes_visible() {
+        for (raw, shown) in [
+            ("docker.io/library/nginx:1.29", "docker.io/library/nginx:1.29"),
+            ("größer 漢字 🦀", "größer 漢字 🦀"),
+            ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+            ("\u{1b}[31mred", "\\u{1b}[31mred"),
+            ("\u{1b}]0;title\u{7}", "\\u{1b}]0;title\\u{7}"),
+            ("\u{9b}2J", "\\u{9b}2J"),
+            ("safe\u{202e}exe.png", "safe\\u{202e}exe.png"),
+            ("zero\u{200b}width\u{feff}", "zero\\u{200b}width\\u{feff}"),
+            ("del\u{7f}nul\0", "del\\u{7f}nul\\u{0}"),
+        ] {
+            assert_eq!(clean(raw), shown);
+        }
+    }
+
+    #[test]
+    fn durations_read_well() {
+        for (ms, shown) in
+            [(0, "0 ms"), (999, "999 ms"), (12_345, "12.3 s"), (59_999, "59.9 s"), (185_000, "3 min 5 s")]
+        {
+            assert_eq!(duration(ms), shown);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_acts_is_left(text in any::<String>()) {
+            let once = clean(&text).into_owned();
+            prop_assert!(!once.contains(acts_on_terminal));
+            prop_assert_eq!(clean(&once), once.as_str());
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A fake API server: it serves what a real one was recorded to answer, in pages, and fails as it is told to.
+
+mod objects;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use self::objects::{cluster_wide, in_namespace, page, synthetic_page};
+
+/// The body that a real API server answered.
+pub(crate) fn recording(file: &str) -> Bytes {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/kubernetes-1.36");
+    std::fs::read(recordings.join(file)).unwrap().into()
+}
+
+/// What the server does in place of answering.
+#[derive(Clone)]
+pub(crate) enum Fault {
+    /// answers this
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Bytes },
+    /// breaks the connection amid the answer's body
+    BreakOff,
+    /// never answers
+    Silence,
+}
+
+impl Fault {
+    /// A refusal as it was recorded.
+    pub(crate) fn recorded(status: u16, file: &str) -> Self {
+        Self::Answer { status, headers: Vec::new(), body: recording(file) }
+    }
+
+    /// A status with a header.
+    pub(crate) fn with_header(status: u16, name: &'static str, value: &str) -> Self {
+        Self::Answer { status, headers: vec![(name, value.to_owned())], body: Bytes::new() }
+    }
+}
+
+/// When a fault strikes.
+struct Rule {
+    path: String,
+    query: &'static str,
+    left: usize,
+    fault: Fault,
+}
+
+/// A request that came.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Asked {
+    fn parameter(&self, name: &str) -> Option<String> {
+        url::form_urlencoded::parse(self.query.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+struct Shared {
+    /// objects by their collection's cluster-wide path
+    lists: BTreeMap<String, Vec<Value>>,
+    /// other answers by path
+    documents: BTreeMap<String, Value>,
+    synthetic_pods: usize,
+    rules: Mutex<Vec<Rule>>,
+    log: Mutex<Vec<Asked>>,
+}
+
+/// The server. It ends with its runtime.
+pub(crate) struct FakeApi {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    directory: tempfile::TempDir,
+}
+
+/// A server in the making.
+pub(crate) struct Plan {
+    lists: BTreeMap<String, Vec<Value>>,
+    documents: BTreeMap<String, Value>,
+    synthetic_pods: usize,
+}
+
+impl Plan {
+    /// A cluster without anything in it.
+    pub(crate) fn empty() -> Self {
+        let documents = [("/version".to_owned(), serde_json::from_slice(&recording("version.json")).unwrap())];
+        Self { lists: BTreeMap::new(), documents: documents.into(), synthetic_pods: 0 }
+    }
+
+    /// The recorded cluster.
+    pub(crate) fn recorded() -> Self {
+        let mut plan = Self::empty();
+        let index: Vec<Value> = serde_json::from_slice(&recording("index.json")).unwrap();
+        for entry in &index {
+            let (path, file) = (entry["path"].as_str().unwrap(), entry["file"].as_str().unwrap());
+            if entry["status"] != 200 || path.contains('?') || file == "apis-aggregated.json" {
+                continue;
+            }
+            let mut answer: Value = serde_json::from_slice(&recording(file)).unwrap();
+            match answer["items"].take() {
+                Value::Array(items) => drop(plan.lists.insert(cluster_wide(path).0, items)),
+                _ => drop(plan.documents.insert(path.to_owned(), serde_json::from_slice(&recording(file)).unwrap())),
+            }
+        }
+        plan
+    }
+
+    /// Adds an object to the collection at `path`.
+    pub(crate) fn with(mut self, path: &str, object: Value) -> Self {
+        self.lists.entry(path.to_owned()).or_default().push(object);
+        self
+    }
+
+    /// Answers `path` with `document`.
+    pub(crate) fn with_document(mut self, path: &str, document: Value) -> Self {
+        self.documents.insert(path.to_owned(), document);
+        self
+    }
+
+    /// In place of the pods so many made up ones of 8 KB each, made when they are asked for.
+    pub(crate) fn with_synthetic_pods(mut self, count: usize) -> Self {
+        self.synthetic_pods = count;
+        self
+    }
+
+    /// Starts the server on a free port.
+    pub(crate) async fn start(self) -> FakeApi {
+        let Self { lists, documents, synthetic_pods } = self;
+        let (rules, log) = (Mutex::default(), Mutex::default());
+        let shared = Arc::new(Shared { lists, documents, synthetic_pods, rules, log });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        FakeApi { address, shared, directory: tempfile::tempdir().unwrap() }
+    }
+}
+
+impl FakeApi {
+    /// `fault` for the next `times` requests to `path` whose query contains `query`.
+    pub(crate) fn fail(&self, path: &str, query: &'static str, times: usize, fault: Fault) {
+        self.shared.rules.lock().unwrap().push(Rule { path: path.to_owned(), query, left: times, fault });
+    }
+
+    /// `fault` for every request to `path`.
+    pub(crate) fn always_fail(&self, path: &str, fault: Fault) {
+        self.fail(path, "", usize::MAX, fault);
+    }
+
+    /// What was asked so far.
+    pub(crate) fn log(&self) -> Vec<Asked> {
+        self.shared.log.lock().unwrap().clone()
+    }
+
+    /// The queries of the requests to `path` so far.
+    pub(crate) fn queries(&self, path: &str) -> Vec<String> {
+        self.log().into_iter().filter(|asked| asked.path == path).map(|asked| asked.query).collect()
+    }
+
+    /// `http://127.0.0.1:port`
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A kubeconfig file whose current context `fake` (namespace `shop`) leads here.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        let path = self.directory.path().join("kubeconfig");
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "fake",
+            "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "tester", "namespace": "shop"}}],
+            "clusters": [{"name": "fake", "cluster": {"server": self.url()}}],
+            "users": [{"name": "tester", "user": {"token": "canary-token"}}],
+        });
+        std::fs::write(&path, config.to_string()).unwrap();
+        path
+    }
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let asked = Asked {
+        path: request.uri().path().to_owned(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        headers: request.headers().clone(),
+    };
+    shared.log.lock().unwrap().push(asked.clone());
+    match shared.fault(&asked) {
+        None => {
+            let (status, body) = shared.look_up(&asked);
+            respond(status, &asked.headers, body)
+        }
+        Some(Fault::Answer { status, headers, body }) => {
+            let mut response = Response::builder().status(status);
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from(body)).unwrap()
+        }
+        Some(Fault::BreakOff) => {
+            let (_, body) = shared.look_up(&asked);
+            let half = body.slice(..body.len() / 2);
+            let parts = [Ok(half), Err(std::io::Error::other("broken off"))];
+            Response::new(Body::from_stream(futures::stream::iter(parts)))
+        }
+        Some(Fault::Silence) => std::future::pending().await,
+    }
+}
+
+/// As a real one, the server compresses when the client can read it.
+fn respond(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response {
+    let response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepted.contains("gzip") {
+        return response.body(Body::from(body)).unwrap();
+    }
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&body).unwrap();
+    response.header(header::CONTENT_ENCODING, "gzip").body(Body::from(encoder.finish().unwrap())).unwrap()
+}
+
+impl Shared {
+    fn fault(&self, asked: &Asked) -> Option<Fault> {
+        let mut rules = self.rules.lock().unwrap();
+        let rule = rules
+            .iter_mut()
+            .find(|rule| rule.left > 0 && rule.path == asked.path && asked.query.contains(rule.query))?;
+        rule.left -= 1;
+        Some(rule.fault.clone())
+    }
+
+    fn look_up(&self, asked: &Asked) -> (StatusCode, Bytes) {
+        if let Some(document) = self.documents.get(&asked.path) {
+            return (StatusCode::OK, document.to_string().into());
+        }
+        let (collection, namespace) = cluster_wide(&asked.path);
+        if collection == "/api/v1/pods" && self.synthetic_pods > 0 {
+            return (StatusCode::OK, synthetic_page(self.synthetic_pods, asked));
+        }
+        if let Some(items) = self.lists.get(&collection) {
+            return (StatusCode::OK, page(items, namespace.as_deref(), asked));
+        }
+        let (parent, name) = collection.rsplit_once('/').unwrap_or_default();
+        let object = self.lists.get(parent).and_then(|items| {
+            items.iter().find(|item| item["metadata"]["name"] == name && in_namespace(item, namespace.as_deref()))
+        });
+        match object {
+            Some(object) => (StatusCode::OK, object.to_string().into()),
+            None if self.lists.contains_key(parent) => (StatusCode::NOT_FOUND, recording("notfound-secret-404.json")),
+            None => (StatusCode::NOT_FOUND, recording("notfound-kind-404.json")),
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What a user and other programs see, tested over real sockets and with the built binary, which is linked once.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall end")]
+
+mod architecture;
+mod fake_api;
+mod live;
+mod real_registry;
+mod registry_client;
+mod resolve;
+mod serve;
+mod support;

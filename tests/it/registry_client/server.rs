@@ -1,0 +1,193 @@
+//! A small server over a real socket that answers as a test says, and remembers what it was asked.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use imagefacts::image::{Digest, Reference, Repository};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A request that came in.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// how many came before
+    pub(crate) nth: usize,
+    pub(crate) method: String,
+    /// with its query
+    pub(crate) path: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.headers.get("authorization").map(String::as_str)
+    }
+}
+
+/// What is answered.
+#[derive(Clone)]
+pub(crate) enum Reply {
+    /// an answer as it should be
+    Full(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// these bytes, and then the connection is closed
+    Raw(&'static str),
+    /// these bytes, and then nothing
+    Stall(&'static str),
+    /// this head, and a body without end
+    Endless(&'static str),
+}
+
+/// An answer with a JSON body.
+pub(crate) fn reply(status: u16, body: impl Into<Vec<u8>>) -> Reply {
+    Reply::Full(status, vec![("content-type", "application/json".to_owned())], body.into())
+}
+
+impl Reply {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        if let Self::Full(_, headers, _) = &mut self {
+            headers.push((name, value.into()));
+        }
+        self
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl Server {
+    /// A server that speaks plain http.
+    pub(crate) async fn http(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(None, answer).await
+    }
+
+    /// A server that speaks https.
+    pub(crate) async fn https(tls: TlsAcceptor, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(Some(tls), answer).await
+    }
+
+    async fn start(tls: Option<TlsAcceptor>, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let (answer, log) = (Arc::new(answer), Arc::clone(&seen));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answer, log, tls) = (Arc::clone(&answer), Arc::clone(&log), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve(stream, &*answer, &log).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => serve(stream, &*answer, &log).await,
+                            Err(_) => None,
+                        },
+                    }
+                });
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// All that it was asked so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Method and path of all that it was asked so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(|seen| format!("{} {}", seen.method, seen.path)).collect()
+    }
+
+    /// How often a path that starts so was asked for.
+    pub(crate) fn count(&self, path: &str) -> usize {
+        self.seen().iter().filter(|seen| seen.path.starts_with(path)).count()
+    }
+
+    /// A repository at this server.
+    pub(crate) fn repository(&self, path: &str) -> Repository {
+        repository(&format!("{}/{path}", self.address))
+    }
+}
+
+pub(crate) fn repository(name: &str) -> Repository {
+    Reference::parse(name).unwrap().repository().clone()
+}
+
+/// A body that is some manifest, and its digest.
+pub(crate) fn document() -> (&'static str, Digest) {
+    const BODY: &str = r#"{"schemaVersion":2,"manifests":[]}"#;
+    (BODY, Digest::of(BODY.as_bytes()))
+}
+
+async fn serve<S>(mut stream: S, answer: &(impl Fn(&Seen) -> Reply + ?Sized), log: &Mutex<Vec<Seen>>) -> Option<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut seen = read_request(&mut stream).await?;
+    let reply = {
+        let mut log = log.lock().unwrap();
+        seen.nth = log.len();
+        log.push(seen.clone());
+        drop(log);
+        answer(&seen)
+    };
+    match reply {
+        Reply::Full(status, headers, body) => {
+            let mut head = format!("HTTP/1.1 {status} Status\r\nconnection: close\r\n");
+            for (name, value) in headers {
+                head += &format!("{name}: {value}\r\n");
+            }
+            head += &format!("content-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).await.ok()?;
+            if seen.method != "HEAD" {
+                stream.write_all(&body).await.ok()?;
+            }
+        }
+        Reply::Raw(text) => stream.write_all(text.as_bytes()).await.ok()?,
+        Reply::Stall(text) => {
+            stream.write_all(text.as_bytes()).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
+        Reply::Endless(head) => {
+            stream.write_all(head.as_bytes()).await.ok()?;
+            let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+            loop {
+                stream.write_all(chunk.as_bytes()).await.ok()?;
+            }
+        }
+    }
+    stream.shutdown().await.ok()
+}
+
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            break end;
+        }
+        let mut chunk = [0; 4096];
+        let length = stream.read(&mut chunk).await.ok().filter(|length| *length > 0)?;
+        bytes.extend_from_slice(&chunk[..length]);
+    };
+    let text = String::from_utf8(bytes[..head].to_vec()).ok()?;
+    let mut lines = text.lines();
+    let mut first = lines.next()?.split(' ');
+    let (method, path) = (first.next()?.to_owned(), first.next()?.to_owned());
+    let headers: HashMap<_, _> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut body = bytes[head + 4..].to_vec();
+    let length: usize = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    while body.len() < length {
+        let mut chunk = [0; 4096];
+        let length = stream.read(&mut chunk).await.ok().filter(|length| *length > 0)?;
+        body.extend_from_slice(&chunk[..length]);
+    }
+    Some(Seen { nth: 0, method, path, headers, body: String::from_utf8(body).ok()? })
+}

@@ -1,0 +1,229 @@
+//! Platforms and documents: what is fetched, once, and what is made of it.
+
+use std::collections::BTreeSet;
+
+use imagefacts::image::{Digest, Document, Platform};
+use imagefacts::resolve::{Answer, WantedPlatforms};
+use imagefacts::vocabulary::{ErrorClass, ImageStatus, ManifestKind};
+use serde_json::json;
+
+use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
+use super::{Bench, want};
+
+fn platforms(answer: &Answer) -> Vec<String> {
+    answer.variants.iter().map(|variant| variant.platform.to_string()).collect()
+}
+
+fn missing(answer: &Answer) -> Vec<String> {
+    answer.missing.iter().map(|node| node.platform.to_string()).collect()
+}
+
+fn classes(answer: &Answer) -> Vec<ErrorClass> {
+    answer.failures.iter().map(|failure| failure.class).collect()
+}
+
+#[tokio::test]
+async fn an_image_without_an_index_costs_two_requests() {
+    let registry = FakeRegistry::start().await;
+    let put = registry.put_image("app", Some("1"), "linux/amd64", "app");
+    let bench = Bench::new();
+    let resolution = bench.resolve_all(vec![want(registry.reference("app:1"), &["linux/amd64"])]).await;
+    let answer = &resolution.answers[&registry.reference("app:1")];
+    assert_eq!(answer.status, ImageStatus::Resolved, "{answer:?}");
+    assert_eq!(answer.named.as_ref().unwrap().digest, put.manifest);
+    assert_eq!((platforms(answer), missing(answer)), (vec!["linux/amd64".to_owned()], vec![]));
+    assert_eq!((answer.requests, registry.log().len()), (2, 2));
+    let looked = &resolution.documents[&put.manifest];
+    let (descriptor, config) = looked.config.as_ref().unwrap();
+    assert_eq!(descriptor.as_ref().unwrap().digest, put.config);
+    assert_eq!(config.labels["name"], "app");
+}
+
+#[tokio::test]
+async fn an_index_costs_one_request_and_two_for_each_wanted_platform() {
+    let registry = FakeRegistry::start().await;
+    let offered = ["linux/amd64", "linux/arm64", "linux/s390x"];
+    let entries = offered.map(|platform| registry.put_image("app", None, platform, platform).descriptor);
+    registry.put_index("app", Some("1"), &entries);
+    for (wanted, requests, variants, absent) in [
+        (&["linux/amd64"][..], 3, &["linux/amd64"][..], &[][..]),
+        (&["linux/amd64", "linux/arm64"], 5, &["linux/amd64", "linux/arm64"], &[]),
+        (&["linux/amd64", "linux/amd64/v3"], 3, &["linux/amd64"], &[]),
+        (&["linux/amd64", "linux/riscv64"], 3, &["linux/amd64"], &["linux/riscv64"]),
+        (&["linux/riscv64"], 1, &[], &["linux/riscv64"]),
+    ] {
+        let before = registry.log().len();
+        let answer = Bench::new().resolve_one(want(registry.reference("app:1"), wanted)).await;
+        assert_eq!(answer.status, ImageStatus::Resolved, "{wanted:?}: {answer:?}");
+        assert_eq!(
+            (platforms(&answer).as_slice(), missing(&answer).as_slice()),
+            (&strings(variants)[..], &strings(absent)[..])
+        );
+        assert_eq!((answer.requests, registry.log().len() - before), (requests, usize::try_from(requests).unwrap()));
+    }
+    let mut all = want(registry.reference("app:1"), &[]);
+    all.platforms = WantedPlatforms::All;
+    let answer = Bench::new().resolve_one(all).await;
+    assert_eq!((platforms(&answer), answer.requests), (strings(&offered), 7));
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_digest_seen_under_two_names_is_fetched_once() {
+    let registry = FakeRegistry::start().await;
+    let mut wants = Vec::new();
+    for repository in ["app", "copy/of/app"] {
+        let entry = registry.put_image(repository, None, "linux/amd64", "app").descriptor;
+        for tag in ["1", "1.0"] {
+            registry.put_index(repository, Some(tag), std::slice::from_ref(&entry));
+            wants.push(want(registry.reference(&format!("{repository}:{tag}")), &["linux/amd64"]));
+        }
+    }
+    let resolution = Bench::new().resolve_all(wants).await;
+    assert!(
+        resolution.answers.values().all(|answer| answer.status == ImageStatus::Resolved && answer.variants.len() == 1)
+    );
+    // Each reference, and one manifest and one config for all of them.
+    assert_eq!(registry.log().len(), 4 + 2, "{:?}", registry.counts());
+    assert_eq!(resolution.documents.len(), 2);
+}
+
+#[tokio::test]
+async fn five_hundred_askers_are_one_flight() {
+    let registry = FakeRegistry::start().await;
+    let entry = registry.put_image("app", None, "linux/amd64", "app").descriptor;
+    let tags: Vec<String> = (0..500).map(|number| format!("v{number}")).collect();
+    tags.iter().for_each(|tag| drop(registry.put_index("app", Some(tag), std::slice::from_ref(&entry))));
+    let mut bench = Bench::new();
+    bench.limits.concurrency = 500;
+    let wants = tags.iter().map(|tag| want(registry.reference(&format!("app:{tag}")), &["linux/amd64"])).collect();
+    let resolution = bench.resolve_all(wants).await;
+    assert!(resolution.answers.values().all(|answer| answer.status == ImageStatus::Resolved));
+    assert_eq!((resolution.answers.len(), registry.log().len()), (500, 500 + 2));
+}
+
+#[tokio::test]
+async fn an_image_for_another_platform_is_missing_what_is_wanted() {
+    let registry = FakeRegistry::start().await;
+    registry.put_image("app", Some("1"), "linux/amd64", "app");
+    let answer = Bench::new().resolve_one(want(registry.reference("app:1"), &["linux/amd64", "linux/arm64"])).await;
+    assert_eq!((platforms(&answer), missing(&answer)), (strings(&["linux/amd64"]), strings(&["linux/arm64"])));
+    assert_eq!(answer.status, ImageStatus::Resolved);
+}
+
+#[tokio::test]
+async fn an_entry_and_a_config_that_disagree_are_both_kept() {
+    let registry = FakeRegistry::start().await;
+    let mut put = registry.put_image("app", None, "linux/amd64", "app");
+    put.descriptor["platform"]["architecture"] = json!("arm64");
+    registry.put_index("app", Some("1"), &[put.descriptor]);
+    let resolution = Bench::new().resolve_all(vec![want(registry.reference("app:1"), &["linux/arm64"])]).await;
+    let answer = &resolution.answers[&registry.reference("app:1")];
+    assert_eq!((answer.status, platforms(answer)), (ImageStatus::Resolved, strings(&["linux/arm64"])));
+    let config = &resolution.documents[&put.manifest].config.as_ref().unwrap().1;
+    assert_eq!(config.platform, Some(Platform::new("linux", "amd64", None)));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_an_index_leaves_the_rest() {
+    let registry = FakeRegistry::start().await;
+    let good = registry.put_image("app", None, "linux/amd64", "good");
+    let gone = registry.put_image("app", None, "linux/arm64", "gone");
+    let mut liar = registry.put_image("app", None, "linux/s390x", "liar").descriptor;
+    liar["size"] = json!(7);
+    registry.remove(&format!("app/manifests/{}", gone.manifest));
+    registry.put_index("app", Some("1"), &[good.descriptor, gone.descriptor, liar, json!({"digest": "sha256:../.."})]);
+    let wanted = ["linux/amd64", "linux/arm64", "linux/s390x"];
+    let answer = Bench::new().resolve_one(want(registry.reference("app:1"), &wanted)).await;
+    assert_eq!((answer.status, platforms(&answer)), (ImageStatus::Partial, strings(&["linux/amd64"])));
+    assert_eq!(missing(&answer), strings(&[]), "the index offers them");
+    let mut failures: Vec<_> =
+        answer.failures.iter().map(|f| (f.class, f.platform.clone().map(|p| p.to_string()))).collect();
+    failures.sort();
+    let of = |platform: &str| Some(platform.to_owned());
+    let expected = [
+        (ErrorClass::NotFound, of("linux/arm64")),
+        (ErrorClass::InvalidContent, None),
+        (ErrorClass::DigestMismatch, of("linux/s390x")),
+    ];
+    assert_eq!(failures, expected);
+}
+
+#[tokio::test]
+async fn an_index_within_an_index_is_followed_once_and_never_in_a_circle() {
+    let registry = FakeRegistry::start().await;
+    let image = registry.put_image("app", None, "linux/amd64", "app").descriptor;
+    let (_, inner) = registry.put_index("app", None, std::slice::from_ref(&image));
+    let (_, middle) = registry.put_index("app", None, std::slice::from_ref(&inner));
+    registry.put_index("app", Some("nested"), std::slice::from_ref(&inner));
+    registry.put_index("app", Some("deep"), &[middle]);
+    // The same entry twice is one.
+    registry.put_index("app", Some("twice"), &[inner.clone(), inner]);
+
+    for tag in ["nested", "twice"] {
+        let wanted = want(registry.reference(&format!("app:{tag}")), &["linux/amd64", "linux/arm64"]);
+        let answer = Bench::new().resolve_one(wanted).await;
+        assert_eq!((answer.status, platforms(&answer)), (ImageStatus::Resolved, strings(&["linux/amd64"])), "{tag}");
+        assert_eq!((missing(&answer), answer.requests), (strings(&["linux/arm64"]), 4), "{tag}");
+    }
+    let answer = Bench::new().resolve_one(want(registry.reference("app:deep"), &["linux/amd64"])).await;
+    assert_eq!((answer.status, classes(&answer)), (ImageStatus::Partial, vec![ErrorClass::Unsupported]));
+    assert_eq!((missing(&answer), answer.requests), (vec![], 3));
+}
+
+#[tokio::test]
+async fn an_endless_index_is_cut() {
+    let registry = FakeRegistry::start().await;
+    let entries: Vec<_> =
+        (0..70).map(|n| registry.put_image("app", None, &format!("linux/arch{n}"), "x").descriptor).collect();
+    registry.put_index("app", Some("1"), &entries);
+    let mut all = want(registry.reference("app:1"), &[]);
+    all.platforms = WantedPlatforms::All;
+    let answer = Bench::new().resolve_one(all).await;
+    assert_eq!((answer.status, answer.variants.len()), (ImageStatus::Partial, 64));
+    assert_eq!((classes(&answer), answer.requests), (vec![ErrorClass::TooLarge], 1 + 2 * 64));
+}
+
+#[tokio::test]
+async fn artifacts_and_schema_1_need_no_config() {
+    let registry = FakeRegistry::start().await;
+    let empty = json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2});
+    let artifact =
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": "a/b", "config": empty, "layers": []});
+    registry.put("app", Some("artifact"), MANIFEST, &artifact);
+    let legacy_type = "application/vnd.docker.distribution.manifest.v1+json";
+    let v1 = r#"{"os":"linux","architecture":"amd64","config":{"Env":["A=b"]}}"#;
+    let legacy =
+        json!({"schemaVersion": 1, "architecture": "amd64", "fsLayers": [], "history": [{"v1Compatibility": v1}]});
+    registry.put("app", Some("legacy"), legacy_type, &legacy);
+
+    let names = ["artifact", "legacy"];
+    let wants = names.map(|tag| want(registry.reference(&format!("app:{tag}")), &["linux/amd64"])).into();
+    let resolution = Bench::new().resolve_all(wants).await;
+    assert_eq!(registry.log().len(), 2);
+    let kinds: BTreeSet<ManifestKind> = resolution.documents.values().map(|looked| looked.document.kind()).collect();
+    assert_eq!(kinds, [ManifestKind::Artifact, ManifestKind::Legacy].into());
+    for answer in resolution.answers.values() {
+        assert_eq!((answer.status, missing(answer)), (ImageStatus::Resolved, vec![]), "{answer:?}");
+    }
+    let legacy = resolution.documents.values().find(|looked| matches!(looked.document, Document::Legacy(_))).unwrap();
+    assert_eq!(legacy.config.as_ref().unwrap().1.env, ["A=b"]);
+}
+
+#[tokio::test]
+async fn what_is_no_manifest_fails_with_what_is_wrong() {
+    let registry = FakeRegistry::start().await;
+    let config = json!({"mediaType": CONFIG, "digest": Digest::of(b"{}"), "size": 2});
+    let both = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], "manifests": []});
+    registry.put("app", Some("both"), MANIFEST, &both);
+    registry.put("app", Some("other"), "application/x", &json!({"mediaType": "application/x"}));
+    for (tag, class) in
+        [("both", ErrorClass::InvalidContent), ("other", ErrorClass::Unsupported), ("none", ErrorClass::NotFound)]
+    {
+        let answer = Bench::new().resolve_one(want(registry.reference(&format!("app:{tag}")), &["linux/amd64"])).await;
+        assert_eq!((answer.status, classes(&answer)), (ImageStatus::Failed, vec![class]), "{tag}: {answer:?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Resolving against a registry over a real socket: what is learned, and exactly what is asked for.
+
+mod access;
+mod course;
+mod fake_registry;
+mod images;
+mod running;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use imagefacts::clock::Clock;
+use imagefacts::cluster::inventory::PullContext;
+use imagefacts::cluster::objects::PullSecret;
+use imagefacts::credentials::{Keychain, LocalSources, PullSecretError, PullSecretReader};
+use imagefacts::event::{Event, Events, Sink};
+use imagefacts::image::{Platform, Reference};
+use imagefacts::limits::Limits;
+use imagefacts::registry::{RegistryClient, RegistryOptions};
+use imagefacts::resolve::{Answer, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::stop::Stop;
+use tokio::time::Instant;
+
+/// How images are resolved in a test, and what was told of it.
+struct Bench {
+    limits: Limits,
+    fallback: Fallback,
+    secrets: Secrets,
+    env: BTreeMap<String, String>,
+    stop: Stop,
+    events: Arc<Recorder>,
+}
+
+/// Pull secrets by `namespace/name`: host, user, password.
+#[derive(Clone, Default)]
+struct Secrets(BTreeMap<String, (String, &'static str, &'static str)>);
+
+#[derive(Default)]
+struct Recorder(Mutex<Vec<Event>>);
+
+impl Sink for Recorder {
+    fn emit(&self, event: &Event) {
+        self.0.lock().unwrap().push(event.clone());
+    }
+}
+
+impl PullSecretReader for Secrets {
+    fn secret<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<PullSecret>, PullSecretError>> {
+        let found = self.0.get(&format!("{namespace}/{name}")).map(|(host, user, password)| {
+            let entry = format!(r#"{{"auths":{{"{host}":{{"username":"{user}","password":"{password}"}}}}}}"#);
+            PullSecret::DockerConfigJson(entry.into())
+        });
+        async move { found.map(Some).ok_or(PullSecretError::Missing) }.boxed()
+    }
+
+    fn service_account_secrets<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<String>, PullSecretError>> {
+        async { Ok(Vec::new()) }.boxed()
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            limits: Limits { retries: 0, ..Limits::default() },
+            fallback: Fallback::BestEffort,
+            secrets: Secrets::default(),
+            env: BTreeMap::new(),
+            stop: Stop::at(Instant::now() + Duration::from_secs(60)),
+            events: Arc::default(),
+        }
+    }
+
+    fn secret(mut self, name: &str, host: &str, user: &'static str, password: &'static str) -> Self {
+        self.secrets.0.insert(name.to_owned(), (host.to_owned(), user, password));
+        self
+    }
+
+    async fn resolve(&self, wants: impl futures::Stream<Item = Want>) -> Resolution {
+        let events = Events::to(Arc::clone(&self.events) as Arc<dyn Sink>);
+        let options = RegistryOptions::default();
+        let client = RegistryClient::new(&options, &self.limits, Clock::System, events.clone(), self.stop.clone());
+        let reader: Arc<dyn PullSecretReader> = Arc::new(self.secrets.clone());
+        let resolver = Resolver {
+            client: client.unwrap(),
+            keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
+            limits: self.limits.clone(),
+            fallback: self.fallback,
+            clock: Clock::System,
+        };
+        resolve(wants, resolver, &events, &self.stop).await
+    }
+
+    async fn resolve_all(&self, wants: Vec<Want>) -> Resolution {
+        self.resolve(futures::stream::iter(wants)).await
+    }
+
+    async fn resolve_one(&self, want: Want) -> Answer {
+        let reference = want.reference.clone();
+        self.resolve_all(vec![want]).await.answers.remove(&reference).unwrap()
+    }
+
+    /// The references of the events that tell of images, in order.
+    fn told(&self) -> Vec<String> {
+        let events = self.events.0.lock().unwrap();
+        let reference = |event: &Event| match event {
+            Event::Image { reference, .. } => Some(reference.clone()),
+            _ => None,
+        };
+        events.iter().filter_map(reference).collect()
+    }
+}
+
+fn these(platforms: &[&str]) -> WantedPlatforms {
+    WantedPlatforms::These(platforms.iter().map(|text| text.parse::<Platform>().unwrap().into()).collect())
+}
+
+/// Wants an image for `platforms`; no pods, nothing that runs.
+fn want(reference: Reference, platforms: &[&str]) -> Want {
+    Want { reference, platforms: these(platforms), running: BTreeSet::new(), contexts: BTreeSet::new() }
+}
+
+fn context(namespace: &str, secrets: &[&str], failing: bool) -> PullContext {
+    let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
+    PullContext { namespace: namespace.to_owned(), secrets, service_account: None, failing }
+}

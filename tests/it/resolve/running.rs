@@ -1,0 +1,95 @@
+//! What runs: classified by what was read anyway, or at the price of a request.
+
+use imagefacts::image::Digest;
+use imagefacts::resolve::RunningDigest;
+use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus};
+use serde_json::json;
+
+use super::fake_registry::{FakeRegistry, MANIFEST};
+use super::{Bench, want};
+
+fn running(kind: DigestKind, matches_resolved: Option<bool>, gone: bool) -> RunningDigest {
+    RunningDigest { kind, matches_resolved, gone }
+}
+
+#[tokio::test]
+async fn what_the_reference_names_costs_nothing() {
+    let registry = FakeRegistry::start().await;
+    let amd64 = registry.put_image("app", None, "linux/amd64", "a");
+    let arm64 = registry.put_image("app", None, "linux/arm64", "b");
+    let (index, _) = registry.put_index("app", Some("1"), &[amd64.descriptor, arm64.descriptor]);
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.running = [&index, &amd64.manifest, &amd64.config, &arm64.manifest].into_iter().cloned().collect();
+    let answer = Bench::new().resolve_one(wanted).await;
+    assert_eq!(answer.requests, 3);
+    assert_eq!(answer.running[&index], running(DigestKind::Index, Some(true), false));
+    assert_eq!(answer.running[&amd64.manifest], running(DigestKind::Manifest, Some(true), false));
+    assert_eq!(answer.running[&amd64.config], running(DigestKind::Config, Some(true), false));
+    assert_eq!(answer.running[&arm64.manifest], running(DigestKind::Manifest, Some(true), false));
+}
+
+#[tokio::test]
+async fn what_it_does_not_name_costs_a_request_and_an_image_its_config_too() {
+    let registry = FakeRegistry::start().await;
+    let new = registry.put_image("app", Some("1"), "linux/amd64", "new");
+    let old = registry.put_image("app", None, "linux/amd64", "old");
+    let (old_index, _) = registry.put_index("app", None, std::slice::from_ref(&old.descriptor));
+    let gone = Digest::of(b"gone");
+    for (digest, requests, expected) in [
+        (&old_index, 2 + 1, running(DigestKind::Index, Some(false), false)),
+        (&old.manifest, 2 + 2, running(DigestKind::Manifest, Some(false), false)),
+        (&gone, 2 + 1, running(DigestKind::Unknown, Some(false), true)),
+    ] {
+        let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+        wanted.running = [digest.clone()].into();
+        let resolution = Bench::new().resolve_all(vec![wanted]).await;
+        let answer = &resolution.answers[&registry.reference("app:1")];
+        assert_eq!((answer.running[digest], answer.requests), (expected, requests), "{digest}");
+        assert_eq!((answer.status, answer.failures.as_slice()), (ImageStatus::Resolved, &[][..]));
+        assert!(resolution.documents.contains_key(&new.manifest));
+        assert_eq!(resolution.documents.contains_key(digest), !expected.gone);
+    }
+}
+
+#[tokio::test]
+async fn the_same_image_packed_anew_is_no_other_image() {
+    let registry = FakeRegistry::start().await;
+    let put = registry.put_image("app", Some("1"), "linux/amd64", "app");
+    let size = put.descriptor["size"].as_u64().unwrap();
+    let config =
+        json!({"mediaType": "application/vnd.docker.container.image.v1+json", "digest": put.config, "size": size});
+    let repacked =
+        json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], "annotations": {"a": "b"}});
+    let repacked = registry.put("app", None, MANIFEST, &repacked);
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.running = [repacked.clone()].into();
+    let answer = Bench::new().resolve_one(wanted).await;
+    assert_eq!(answer.running[&repacked], running(DigestKind::Manifest, Some(true), false));
+}
+
+#[tokio::test]
+async fn of_a_reference_that_is_gone_what_runs_is_still_asked_for() {
+    let registry = FakeRegistry::start().await;
+    let kept = registry.put_image("app", None, "linux/amd64", "kept");
+    let gone = Digest::of(b"gone");
+    let mut wanted = want(registry.reference("app:deleted"), &["linux/amd64"]);
+    wanted.running = [kept.manifest.clone(), gone.clone()].into();
+    let answer = Bench::new().resolve_one(wanted).await;
+    assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Failed, ErrorClass::NotFound));
+    assert_eq!(answer.running[&kept.manifest], running(DigestKind::Manifest, None, false));
+    assert_eq!(answer.running[&gone], running(DigestKind::Unknown, None, true));
+    assert_eq!(answer.requests, 1 + 2 + 1);
+}
+
+#[tokio::test]
+async fn of_a_reference_that_may_not_be_read_nothing_more_is_asked() {
+    let registry = FakeRegistry::start().await;
+    registry.restrict("app", &[]);
+    let digest = Digest::of(b"running");
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.running = [digest.clone()].into();
+    let answer = Bench::new().resolve_one(wanted).await;
+    assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Failed, ErrorClass::Unauthorized));
+    assert_eq!(answer.running[&digest], running(DigestKind::Unknown, None, false));
+    assert_eq!(answer.requests, 1);
+}

@@ -1,7 +1,14 @@
 //! The facts: the document, and how it is put together from what was discovered and resolved. Pure.
+//!
+//! 1. [`assemble`] makes the document, with what is wrong in it ([`document::Finding`]).
+//! 2. [`redact::redact`] masks its secrets. Nothing may be shown or written before.
+//! 3. [`validate::Validator`] holds it against its schema and its own rules.
+//! 4. [`analysis::analysis`] and [`text::summary_text`] tell the same to others' viewers and to a person.
 
 pub mod analysis;
 mod assemble;
+#[cfg(test)]
+mod docs;
 pub mod document;
 mod findings;
 #[cfg(test)]

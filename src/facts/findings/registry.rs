@@ -1,6 +1,6 @@
 //! What the registry answered us, beside what the kubelet says.
 
-use super::evidence::{Registry, Tried};
+use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
@@ -22,8 +22,10 @@ const MESSAGE_CHARS: usize = 110;
 pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     let answer = view.answer?;
     let failure = answer.failures.first();
+    let mislabeled = mislabeled(view, answer);
     let (agrees, text) = match code {
         FindingCode::PullUnauthorized => on_refusal(answer),
+        FindingCode::ExecFormat if !mislabeled.is_empty() => on_label(&mislabeled),
         FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer),
         _ => on_failure(answer, code),
     };
@@ -36,6 +38,7 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
         message: failure.map(|failure| failure.message.clone()),
         access,
         offers,
+        mislabeled: Some(mislabeled).filter(|mislabeled| !mislabeled.is_empty()),
     };
     Some(Word { evidence, agrees, text })
 }
@@ -67,6 +70,31 @@ fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
         return (None, text);
     }
     on_failure(answer, FindingCode::PullUnauthorized)
+}
+
+/// The variants whose index and config contradict each other, sorted by platform.
+fn mislabeled(view: &View<'_>, answer: &Answer) -> Vec<Mislabeled> {
+    let documents = view.resolution.map(|resolution| &resolution.documents);
+    let mut mislabeled: Vec<Mislabeled> = answer
+        .variants
+        .iter()
+        .filter_map(|variant| {
+            let (_, config) = documents?.get(&variant.digest)?.config.as_ref()?;
+            let config_platform = config.platform.clone()?;
+            let (digest, platform) = (variant.digest.clone(), variant.platform.clone());
+            platform.distance_to(&config_platform).is_none().then_some(Mislabeled { digest, platform, config_platform })
+        })
+        .collect();
+    mislabeled.sort_by(|a, b| (&a.platform, &a.digest).cmp(&(&b.platform, &b.digest)));
+    mislabeled
+}
+
+fn on_label(mislabeled: &[Mislabeled]) -> (Option<bool>, String) {
+    let said: Vec<String> = mislabeled
+        .iter()
+        .map(|m| format!("what the index offers for {} is for {} by its config", m.platform, m.config_platform))
+        .collect();
+    (Some(true), listed(&said, 1))
 }
 
 fn on_platform(answer: &Answer) -> (Option<bool>, String) {

@@ -309,6 +309,10 @@ pub enum ReportFormat {
 /// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Examples:
+  imagefacts validate support-bundle-2026-11-20T15_10_00.tar.gz
+  imagefacts collect --include-images -o - | imagefacts validate -
+
 Exit codes:
   0 valid    1 it could not be read    2 wrong usage    3 not valid")]
 pub struct ValidateArgs {
@@ -319,6 +323,10 @@ pub struct ValidateArgs {
 
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  imagefacts schema facts > facts.schema.json
+  imagefacts schema progress | jq -r '.oneOf[].properties.event.const'")]
 pub struct SchemaArgs {
     /// Of what
     #[arg(value_enum)]

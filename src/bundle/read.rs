@@ -36,16 +36,24 @@ impl FactsFile {
     }
 }
 
-/// Reads the facts from the bundle or the `facts.json` at `path`.
+/// Reads the facts from the bundle or the `facts.json` at `path`; `-` is stdin.
 ///
 /// # Errors
 /// When there are none, the file cannot be read, is cut off, or is larger than any facts could be.
 pub fn read(path: &Path) -> Result<FactsFile, ReadError> {
-    let unreadable = |cause| ReadError::Unreadable { path: path.into(), cause };
+    if path.as_os_str() == "-" {
+        return read_from(Path::new("stdin"), io::stdin().lock());
+    }
     if path.is_dir() {
         return Err(ReadError::Directory(path.into()));
     }
-    let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let file = File::open(path).map_err(|cause| ReadError::Unreadable { path: path.into(), cause })?;
+    read_from(path, BufReader::new(file))
+}
+
+/// Reads the facts from `file`, which messages call `path`.
+fn read_from(path: &Path, mut file: impl BufRead) -> Result<FactsFile, ReadError> {
+    let unreadable = |cause| ReadError::Unreadable { path: path.into(), cause };
     if file.fill_buf().map_err(unreadable)?.starts_with(&GZIP) {
         return from_bundle(path, file);
     }

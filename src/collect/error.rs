@@ -48,6 +48,9 @@ pub enum CollectError {
     /// a bug: the schema itself
     #[error("this is a bug in imagefacts, please report it: {0}")]
     Schema(#[from] BadSchema),
+    /// a bug: what we made cannot be written as JSON
+    #[error("this is a bug in imagefacts, please report it: {0}")]
+    Json(#[from] serde_json::Error),
     /// a task of ours ended without an answer
     #[error("this is a bug in imagefacts, please report it: {0}")]
     Task(#[from] tokio::task::JoinError),

@@ -45,6 +45,6 @@ pub async fn inspect(
         stopped: stop.reason(),
     };
     let mut facts = facts::assemble(&inventory, Some(&resolution), context);
-    facts::redact(&mut facts, settings.redaction);
+    facts::redact::redact(&mut facts);
     Ok(facts)
 }

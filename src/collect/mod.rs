@@ -16,6 +16,7 @@ use crate::cluster::inventory::{Gap, Inventory};
 use crate::event::{Event, Events, FindingCounts};
 use crate::facts::document::ImageFacts;
 use crate::facts::{self, RunContext};
+use crate::render;
 use crate::resolve::Fallback;
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
@@ -95,7 +96,7 @@ impl Collection {
             stopped: stop.reason(),
         };
         let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);
-        let redactions = facts::redact(&mut facts, settings.output.redaction);
+        let redactions = facts::redact::redact(&mut facts);
         facts::validate::Validator::new()?.check(&facts).map_err(CollectError::Invalid)?;
         report(&facts, events);
         execution.phase("assemble");
@@ -103,10 +104,10 @@ impl Collection {
         let collection = execution.finish(&facts, &settings, stop.reason());
         let written = destination.write(&Contents {
             facts: &facts,
-            schema: crate::render::json(&facts::schema::facts_schema()).unwrap().as_bytes(),
-            summary: &facts::summary_text(&facts),
-            redactions: &redactions.to_json(),
-            analysis: &facts::analysis_json(&facts),
+            schema: render::json(&facts::schema::facts_schema())?.as_bytes(),
+            summary: &facts::text::summary_text(&facts),
+            redactions: render::json(&redactions)?.as_bytes(),
+            analysis: render::json(&facts::analysis::analysis(&facts))?.as_bytes(),
             cluster_version: inventory.version.as_ref(),
             collection: &collection,
         })?;

@@ -45,7 +45,7 @@ pub(super) async fn collect(source: Source, settings: CollectSettings, told: &To
     let outcome = match collected.await {
         Ok(outcome) => outcome,
         Err(error) => {
-            events.emit(Event::Failed { message: format!("{error:#}") });
+            events.emit(Event::Failed { message: print::describe(&error) });
             return Err(error);
         }
     };

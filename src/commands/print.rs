@@ -17,11 +17,38 @@ pub(super) fn result(text: &str) -> anyhow::Result<()> {
 
 /// Prints why nothing was done, to stderr.
 pub(super) fn error(error: &anyhow::Error) {
-    message(&format!("error: {error:#}"));
+    message(&format!("error: {}", describe(error)));
+}
+
+/// What happened and why. Many of our errors tell their cause themselves; it is not said again then.
+pub(super) fn describe(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| match told.is_empty() {
+        true => cause,
+        false if told.contains(&cause) => told,
+        false => format!("{told}: {cause}"),
+    })
 }
 
 /// Prints a message to stderr, cleaned of what could harm a terminal.
 pub(super) fn message(line: &str) {
     // Without stderr there is nobody to tell.
     let _ = writeln!(io::stderr(), "{}", text::clean(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = || anyhow!("the disk is gone");
+        assert_eq!(describe(&cause().context("cannot read x")), "cannot read x: the disk is gone");
+        assert_eq!(
+            describe(&cause().context("cannot read x: the disk is gone; mount it")),
+            "cannot read x: the disk is gone; mount it"
+        );
+        assert_eq!(describe(&cause()), "the disk is gone");
+    }
 }

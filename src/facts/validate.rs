@@ -1,7 +1,7 @@
 //! Tells whether a document is what the schema and its own rules say, and where it is not.
 
 use jsonschema::Validator as Compiled;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::document::{ImageFacts, SCHEMA_VERSION};
@@ -103,7 +103,7 @@ impl Validator {
         let mut violations: Vec<Violation> =
             compiled.iter_errors(document).take(MAX_VIOLATIONS).map(|error| violation("", &error)).collect();
         if violations.is_empty() && newer_version.is_none() {
-            match serde_json::from_value(document.clone()) {
+            match ImageFacts::deserialize(document) {
                 Ok(facts) => violations = rules::violations(&facts),
                 Err(error) => violations.push(Violation { path: String::new(), message: error.to_string() }),
             }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall end")]
 
 mod architecture;
+mod cli;
 mod fake_api;
 mod live;
 mod real_registry;

@@ -155,7 +155,8 @@ fn history_step(step: &History) -> HistoryStep {
     }
 }
 
-/// A moment as a builder wrote it, in UTC; absent when it is none.
+/// A moment as a builder wrote it, in UTC; absent when it is none, or lies before the years that RFC 3339 knows.
 pub(super) fn time(text: Option<&str>) -> Option<Time> {
-    text?.trim().parse().ok().map(Time)
+    let time: jiff::Timestamp = text?.trim().parse().ok()?;
+    (time.to_zoned(jiff::tz::TimeZone::UTC).year() >= 0).then_some(Time(time))
 }

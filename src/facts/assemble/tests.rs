@@ -248,6 +248,19 @@ fn a_hostile_platform_never_makes_the_document_invalid() {
     }
 }
 
+#[test]
+fn a_time_is_one_that_the_schema_knows() {
+    for (text, expected) in [
+        ("2026-01-02T05:04:05.5+02:00", Some("2026-01-02T03:04:05.5Z")),
+        ("0001-01-01T00:00:00Z", Some("0001-01-01T00:00:00Z")),
+        ("-000001-01-01T00:00:00Z", None),
+        ("yesterday", None),
+        ("", None),
+    ] {
+        assert_eq!(super::manifests::time(Some(text)).map(|time| time.0.to_string()).as_deref(), expected, "{text}");
+    }
+}
+
 /// Something that discovery or a registry tells, in any order.
 #[derive(Debug, Clone)]
 enum Told {

@@ -73,6 +73,20 @@ pub(super) struct Registry {
     pub(super) access: Vec<Tried>,
     /// the platforms that the image offers to the nodes
     pub(super) offers: Option<Vec<Platform>>,
+    /// what the index offers for one platform, and its config says to be for another
+    pub(super) mislabeled: Option<Vec<Mislabeled>>,
+}
+
+/// A manifest for another platform than its index says.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Mislabeled {
+    /// of the manifest
+    pub(super) digest: Digest,
+    /// as the index says
+    pub(super) platform: Platform,
+    /// as the config says
+    pub(super) config_platform: Platform,
 }
 
 /// A credential that was tried.

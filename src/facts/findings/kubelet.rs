@@ -14,6 +14,8 @@ const CAUSES: &[(FindingCode, &[&str])] = &[
         FindingCode::PullSignature,
         &["signature validation", "signature was required", "signatures do not match", "source image rejected"],
     ),
+    // What the node cannot unpack has been pulled, and a "permission denied" then is the file system's.
+    (FindingCode::PullFailed, &["failed to extract layer", "failed to register layer"]),
     (FindingCode::PullNetwork, &["tls handshake timeout"]),
     (FindingCode::PullTls, &["x509", "certificate", "tls: ", "http response to https client"]),
     (
@@ -134,6 +136,7 @@ mod tests {
             ("unexpected status from HEAD request to https://r/v2/: 503 Service Unavailable", PullServer),
             ("write /var/lib/containerd/x: no space left on device", PullDiskFull),
             ("Source image rejected: A signature was required, but no signature exists", PullSignature),
+            ("failed to extract layer sha256:abc: mkdir /var/lib/x: permission denied", PullFailed),
             ("something else", PullFailed),
         ] {
             assert_eq!(

@@ -194,3 +194,9 @@ fn owned<'n>(nodes: impl IntoIterator<Item = &'n std::sync::Arc<str>>) -> Vec<St
     let nodes: BTreeSet<&str> = nodes.into_iter().map(AsRef::as_ref).collect();
     nodes.into_iter().map(str::to_owned).collect()
 }
+
+/// The shapes of evidence, for the docs.
+#[cfg(test)]
+pub(super) fn evidence_schema() -> serde_json::Value {
+    super::schema::document_schema::<Evidence>("evidence", "Evidence")
+}

@@ -1,7 +1,8 @@
 //! What the registry answered us, beside what the kubelet says.
 
-use super::evidence::{Registry, Tried};
+use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
+use crate::image::Failure;
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
 
@@ -22,8 +23,10 @@ const MESSAGE_CHARS: usize = 110;
 pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     let answer = view.answer?;
     let failure = answer.failures.first();
+    let mislabeled = mislabeled(view, answer);
     let (agrees, text) = match code {
         FindingCode::PullUnauthorized => on_refusal(answer),
+        FindingCode::ExecFormat if !mislabeled.is_empty() => on_label(&mislabeled),
         FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer),
         _ => on_failure(answer, code),
     };
@@ -36,6 +39,7 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
         message: failure.map(|failure| failure.message.clone()),
         access,
         offers,
+        mislabeled: Some(mislabeled).filter(|mislabeled| !mislabeled.is_empty()),
     };
     Some(Word { evidence, agrees, text })
 }
@@ -59,7 +63,7 @@ fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
     if let Some(refused) = ours(AccessOutcome::Refused).next() {
         let class = refused.class.unwrap_or(ErrorClass::Unauthorized);
         let why = answer.failures.iter().find(|failure| failure.class == class);
-        let why = why.map_or_else(|| class.to_string(), |failure| short(&failure.message, MESSAGE_CHARS));
+        let why = why.map_or_else(|| class.to_string(), |failure| words(answer, failure));
         return (Some(true), format!("{} the registry refuses us too: {why}", names(AccessOutcome::Refused)));
     }
     if let Some(own) = answer.access.iter().find(|access| access.outcome == AccessOutcome::Accepted) {
@@ -67,6 +71,31 @@ fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
         return (None, text);
     }
     on_failure(answer, FindingCode::PullUnauthorized)
+}
+
+/// The variants whose index and config contradict each other, sorted by platform.
+fn mislabeled(view: &View<'_>, answer: &Answer) -> Vec<Mislabeled> {
+    let documents = view.resolution.map(|resolution| &resolution.documents);
+    let mut mislabeled: Vec<Mislabeled> = answer
+        .variants
+        .iter()
+        .filter_map(|variant| {
+            let (_, config) = documents?.get(&variant.digest)?.config.as_ref()?;
+            let config_platform = config.platform.clone()?;
+            let (digest, platform) = (variant.digest.clone(), variant.platform.clone());
+            platform.distance_to(&config_platform).is_none().then_some(Mislabeled { digest, platform, config_platform })
+        })
+        .collect();
+    mislabeled.sort_by(|a, b| (&a.platform, &a.digest).cmp(&(&b.platform, &b.digest)));
+    mislabeled
+}
+
+fn on_label(mislabeled: &[Mislabeled]) -> (Option<bool>, String) {
+    let said: Vec<String> = mislabeled
+        .iter()
+        .map(|m| format!("what the index offers for {} is for {} by its config", m.platform, m.config_platform))
+        .collect();
+    (Some(true), listed(&said, 1))
 }
 
 fn on_platform(answer: &Answer) -> (Option<bool>, String) {
@@ -84,12 +113,18 @@ fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
         let text = if comparable { "the registry answers us" } else { "the registry has the image" };
         return (comparable.then_some(false), text.to_owned());
     };
-    let message = short(&failure.message, MESSAGE_CHARS);
+    let message = words(answer, failure);
     if same(code).contains(&failure.class) {
         (Some(true), format!("the registry answers us the same: {message}"))
     } else {
         (None, format!("we could not resolve it either ({}): {message}", failure.class))
     }
+}
+
+/// A failure's message, without the image's name, which the finding bears itself.
+fn words(answer: &Answer, failure: &Failure) -> String {
+    let message = failure.message.strip_prefix(&format!("{}: ", answer.reference));
+    short(message.unwrap_or(&failure.message), MESSAGE_CHARS)
 }
 
 /// The error classes that are the same cause as a finding's.

@@ -50,6 +50,9 @@ fn drift(view: &View<'_>) -> Option<Draft> {
 
 /// Pods run several images of one reference.
 fn disagreement(view: &View<'_>) -> Option<Draft> {
+    if view.usage.running.len() < 2 {
+        return None;
+    }
     let groups = groups(view);
     let differ = groups.iter().enumerate().any(|(at, group)| {
         groups.iter().skip(at + 1).any(|other| group.iter().any(|a| other.iter().any(|b| comparable(view, a, b))))
@@ -90,7 +93,8 @@ fn groups<'a>(view: &View<'a>) -> Vec<Vec<&'a Digest>> {
     groups.into_iter().map(|(_, digests)| digests).collect()
 }
 
-/// Every digest that is known to name the same image: the whole family of what the reference names, or of an index.
+/// Every digest that is known to name the same image: the whole family of what the reference names, or of an index
+/// that runs, too.
 fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
     let mut kin = BTreeSet::from([digest]);
     let matches = view.answer.and_then(|answer| answer.running.get(digest)?.matches_resolved) == Some(true);
@@ -98,7 +102,8 @@ fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
         kin.extend(view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest));
     }
     let Some(resolution) = view.resolution else { return kin };
-    for (family, _) in resolution.documents.iter().filter(|(_, looked)| matches!(looked.document, Document::Index(_))) {
+    let named = view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest);
+    for family in view.usage.running.keys().chain(named) {
         let members = members(resolution, family);
         if members.contains(digest) {
             kin.extend(members);

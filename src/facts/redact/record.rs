@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::vocabulary::RedactionMode;
 
 /// The rule that told a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// a PEM block
@@ -47,11 +48,11 @@ pub enum Rule {
 }
 
 /// Everything that was masked in a document.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Redactions {
     /// how secrets were masked
-    pub mode: Option<RedactionMode>,
+    pub mode: RedactionMode,
     /// what stands in their place
     pub mask: String,
     /// how many values were masked
@@ -111,7 +112,7 @@ impl Recorder {
             *by_rule.entry(redaction.rule).or_insert(0) += redaction.count;
         }
         Redactions {
-            mode: Some(mode),
+            mode,
             mask: super::MASK.to_owned(),
             count: by_rule.values().sum(),
             by_rule,

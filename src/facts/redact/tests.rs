@@ -203,10 +203,15 @@ fn strict_keeps_names_only_and_off_keeps_all() {
 
 #[test]
 fn an_invalid_reference_with_a_password_is_masked_alike_everywhere() {
-    let mut facts = document("reference", "https://refuser:refpass@registry.corp/team/app");
+    let mut inventory = fixture::inventory();
+    for text in ["https://refuser:refpass@registry.corp/app", "https://zoe:other@registry.corp/app", "https://m/x"] {
+        inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text));
+    }
+    let mut facts = fixture::facts(&inventory, None);
     redact(&mut facts);
     let image = facts.images.iter().find(|image| image.reference.contains(MASK)).unwrap();
     assert_eq!(facts.findings[0].image.as_ref(), Some(&image.reference));
+    assert_eq!(facts.images.iter().filter(|image| image.reference.contains(MASK)).count(), 2);
     fixture::VALIDATOR.check(&facts).unwrap();
 }
 

@@ -168,6 +168,20 @@ fn a_platform_is_told_once() {
 }
 
 #[test]
+fn an_index_that_lies_about_a_platform_is_told() {
+    let mut usage = usage(IMAGE);
+    waits(&mut usage, "RunContainerError", "exec /app: exec format error", "node-b");
+    let mut resolution = Resolution::default();
+    let mut answer = answer(&mut resolution, IMAGE, &["linux/amd64"]);
+    answer.variants[0].platform = platform("linux/arm64");
+    add(&mut resolution, [answer]);
+    let finding = only(FindingCode::ExecFormat, &cluster(usage), Some(&resolution));
+    assert_eq!(agrees(&finding), Some(true));
+    assert!(finding.message.ends_with("what the index offers for linux/arm64 is for linux/amd64 by its config"));
+    assert_eq!(finding.evidence["registry"]["mislabeled"][0]["configPlatform"], "linux/amd64");
+}
+
+#[test]
 fn an_older_kubelet_tells_the_cause_in_an_event() {
     let mut usage = usage(IMAGE);
     waits(&mut usage, "ImagePullBackOff", "Back-off pulling image \"ghcr.io/acme/private:v9\"", "node-a");

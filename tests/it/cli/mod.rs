@@ -1,0 +1,15 @@
+//! What a user does: the built binary, its streams, its exit codes, and what it leaves on the disk.
+
+mod bad_input;
+mod bundle;
+mod demo;
+mod files;
+mod help;
+mod outputs;
+mod program;
+mod recorded;
+mod scope;
+mod validate;
+
+use bundle::Bundle;
+use program::{Program, Ran};

@@ -1,11 +1,15 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 
 use crate::image::Platform;
+use crate::registry::Address;
 
 /// Learn everything about the container images of a Kubernetes cluster.
 ///
@@ -215,6 +219,24 @@ pub struct RegistryArgs {
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',')]
     pub insecure_registry: Vec<String>,
+    /// Ask this server first for what the registry HOST has: a host, or a URL (repeatable, in order)
+    #[arg(long, value_name = "HOST=ENDPOINT", env = "IMAGEFACTS_MIRROR", value_delimiter = ',', value_parser = MirrorParser)]
+    pub mirror: Vec<MirrorArg>,
+    /// Ask mirrors, and respect blocks, as this registries.conf of podman or CRI-O says
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_REGISTRIES_CONF")]
+    pub registries_conf: Option<PathBuf>,
+    /// Ask mirrors, and use certificates, as this certs.d directory of containerd or docker says
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CERTS_DIR")]
+    pub certs_dir: Option<PathBuf>,
+}
+
+/// A registry and a mirror of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorArg {
+    /// as references name it
+    pub registry: String,
+    /// where the mirror is
+    pub address: Address,
 }
 
 /// What to do with images that fail.
@@ -355,6 +377,26 @@ pub struct DemoArgs {
     /// Where to
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Reads `HOST=ENDPOINT`. clap's own errors would show the value, which may hold a password.
+#[derive(Clone)]
+struct MirrorParser;
+
+impl TypedValueParser for MirrorParser {
+    type Value = MirrorArg;
+
+    fn parse_ref(&self, command: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<MirrorArg, clap::Error> {
+        let wrong =
+            |why: String| clap::Error::raw(ErrorKind::ValueValidation, format!("--mirror: {why}\n")).with_cmd(command);
+        let (registry, endpoint) = value
+            .to_str()
+            .and_then(|text| text.split_once('='))
+            .ok_or_else(|| wrong("expected HOST=ENDPOINT, such as docker.io=mirror.gcr.io".to_owned()))?;
+        Address::registry(registry).map_err(|_| wrong("before the = a registry's host is expected".to_owned()))?;
+        let address = Address::parse(endpoint).map_err(|error| wrong(error.to_string()))?;
+        Ok(MirrorArg { registry: registry.to_owned(), address })
+    }
 }
 
 /// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.

@@ -33,7 +33,7 @@ impl Registries {
         stop: &Stop,
     ) -> Result<Self, CollectError> {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
-        let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
+        let client = RegistryClient::new(&settings.client_options()?, limits, clock, events.clone(), stop.clone())?;
         Ok(Self { client, local, limits: limits.clone(), clock })
     }
 

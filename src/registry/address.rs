@@ -26,10 +26,7 @@ enum Scheme {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
     /// A user name or a password stands in it.
-    #[error(
-        "an address must not hold a user name or a password: give them as username and password under \
-         [registries.\"HOST\"] in config.toml"
-    )]
+    #[error("an address must not hold a user name or a password: give them under [registries.\"HOST\"] in config.toml")]
     Login,
     /// It is anything else.
     #[error("expected HOST[:PORT][/PATH], or a URL with http or https and without ? and #")]
@@ -113,7 +110,7 @@ impl Address {
     }
 
     /// Whether a user asks for plain http over a network.
-    pub(super) fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         self.scheme == Some(Scheme::Http) && !base("http", &self.host).is_some_and(|url| is_loopback(&url))
     }
 

@@ -98,7 +98,9 @@ impl<'a> Item<'a> {
             NoSource::Blocked { .. } => {
                 (ErrorClass::Refused, "the registry was not asked; take the block away if it is wrong")
             }
-            NoSource::Nobody(_) => (ErrorClass::Refused, "let one of them resolve tags"),
+            NoSource::Nobody(_) => {
+                (ErrorClass::Refused, "look at the capabilities in hosts.toml, and at the locations in registries.conf")
+            }
             NoSource::NoHost(_) => (ErrorClass::InvalidReference, "check the reference"),
         };
         let message = format!("{}: {why}; {remedy}", self.subject.name);

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::address::Address;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::address::{Address, authority_of};
 use super::prefix::PrefixRule;
 use crate::credentials::Credential;
 
@@ -16,7 +18,7 @@ pub struct RegistryOptions {
     pub ca_files: Vec<PathBuf>,
     /// hosts that may answer plain http or show a certificate that is not trusted
     pub insecure: BTreeSet<String>,
-    /// what holds for one host alone
+    /// what holds for one host alone; see [`RegistryOptions::host`]
     pub hosts: BTreeMap<String, HostOptions>,
     /// by registry: the mirrors that are asked before it, in order
     pub mirrors: BTreeMap<String, Vec<Mirror>>,
@@ -35,6 +37,8 @@ pub struct HostOptions {
     pub ca_files: Vec<PathBuf>,
     /// what is shown to this host when it asks who we are
     pub client: Option<ClientFiles>,
+    /// whether it may show any certificate
+    pub skip_verify: bool,
     /// how many requests to this registry may be in flight
     pub per_registry: Option<usize>,
     /// for this host when it is a mirror: what was given for a registry never goes to its mirrors
@@ -60,7 +64,7 @@ pub struct Mirror {
     /// whether it is told in `?ns=` which registry is meant
     pub namespaced: bool,
     /// what is sent to it with each request; it may be secret
-    pub headers: http::HeaderMap,
+    pub headers: HeaderMap,
 }
 
 /// What a mirror is asked for.
@@ -81,6 +85,13 @@ pub struct Upstream {
     pub server: Option<Mirror>,
 }
 
+impl RegistryOptions {
+    /// What holds for the host that references name `name`, however that is written.
+    pub fn host(&mut self, name: &str) -> &mut HostOptions {
+        self.hosts.entry(authority_of(name).unwrap_or_else(|| name.to_owned())).or_default()
+    }
+}
+
 impl Serves {
     /// Everything.
     pub const ALL: Self = Self { tags: true, digests: true };
@@ -89,7 +100,19 @@ impl Serves {
 impl Mirror {
     /// A mirror that has everything, and needs no more than its address.
     pub fn at(address: Address) -> Self {
-        Self { address, serves: Serves::ALL, namespaced: false, headers: http::HeaderMap::new() }
+        Self { address, serves: Serves::ALL, namespaced: false, headers: HeaderMap::new() }
+    }
+
+    /// Sends a header with each request to it.
+    ///
+    /// # Errors
+    /// When no header can be so; it says why, and not what.
+    pub fn add_header(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
+        let name = HeaderName::try_from(name).map_err(|_| "this cannot be the name of a header")?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| "this cannot be the value of a header")?;
+        value.set_sensitive(true);
+        self.headers.append(name, value);
+        Ok(())
     }
 }
 

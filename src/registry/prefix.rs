@@ -52,7 +52,10 @@ fn matched(prefix: &str, name: &str) -> Option<usize> {
 
 /// The reference that `name` becomes at a location; `None` when that is no name of an image.
 pub(super) fn relocate(location: &str, name: &str, matched: usize) -> Option<Reference> {
-    Reference::parse(&format!("{location}{}", name.get(matched..)?)).ok()
+    let moved = format!("{location}{}", name.get(matched..)?);
+    // What has no host of its own would be read as Docker Hub's.
+    let host = moved.split('/').next().filter(|host| *host != moved)?;
+    Reference::parse(&moved).ok().filter(|reference| reference.registry() == host)
 }
 
 #[cfg(test)]
@@ -114,7 +117,8 @@ mod tests {
             ("m.io/x", "r.io/a:1", 6, Some("m.io/x:1")),
             ("m.io/x:2", "r.io/a:1", 8, Some("m.io/x:2")),
             ("m.io", "r.io:5000/a:1", 4, Some("m.io:5000/a:1")),
-            ("m.io", "r.io:1", 4, None),
+            ("m.io", "r.io/a:1", 6, None),
+            ("mirror", "r.io/a:1", 4, None),
         ] {
             let moved = relocate(location, name, matched).map(|reference| reference.to_string());
             assert_eq!(moved.as_deref(), expected, "{location} {name}");

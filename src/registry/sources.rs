@@ -60,7 +60,7 @@ pub(super) struct Source {
 pub(super) enum NoSource {
     #[error("{prefix} is blocked in {file}")]
     Blocked { prefix: String, file: String },
-    #[error("the settings for {0} name nobody who may be asked for it (capabilities in hosts.toml)")]
+    #[error("the settings name nobody who may be asked for this at {0}")]
     Nobody(String),
     #[error("{0} cannot be the host of a URL")]
     NoHost(String),

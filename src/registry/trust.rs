@@ -23,8 +23,8 @@ pub(super) struct Trust {
     hosts: Vec<HostTrust>,
     /// places in `hosts`, by host and port
     places: BTreeMap<String, usize>,
-    /// host and port
-    insecure: BTreeSet<String>,
+    /// host and port of those that may show any certificate
+    unverified: BTreeSet<String>,
 }
 
 /// What is known of one host.
@@ -52,13 +52,15 @@ impl Trust {
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| RegistrySetupError::Http(error.to_string()))?;
+        let skipped = options.hosts.iter().filter(|(_, host)| host.skip_verify).map(|(name, _)| name);
+        let unverified = options.insecure.iter().chain(skipped);
         let mut trust = Self {
             versions,
             common: verifier(common.clone(), &provider),
             provider,
             hosts: Vec::new(),
             places: BTreeMap::new(),
-            insecure: options.insecure.iter().filter_map(|host| authority_of(host)).collect(),
+            unverified: unverified.filter_map(|host| authority_of(host)).collect(),
         };
         for (name, host) in &options.hosts {
             let authority = authority_of(name).ok_or_else(|| RegistrySetupError::Host { host: name.clone() })?;
@@ -92,7 +94,7 @@ impl Trust {
         let authority = authority(url);
         let host = self.places.get(&authority).copied().filter(|_| is_tls);
         let has_client = host.and_then(|at| self.hosts.get(at)).is_some_and(|host| host.client.is_some());
-        TrustClass { verified: !is_tls || !self.insecure.contains(&authority), host, client: named && has_client }
+        TrustClass { verified: !is_tls || !self.unverified.contains(&authority), host, client: named && has_client }
     }
 
     /// The settings for a class.

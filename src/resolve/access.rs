@@ -6,7 +6,7 @@ use super::Access;
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
 use crate::registry::{Fetched, Session};
-use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
+use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, Via};
 
 /// What candidates there are for a reference, and what became of those that were tried.
 #[derive(Default)]
@@ -133,10 +133,10 @@ impl Attempts {
     ) -> Result<Fetched, Failure> {
         let answer = session.manifest(reference.repository(), reference.target(), credential).await;
         match &answer {
-            Ok(_) => self.tried.push((credential.clone(), Ok(()))),
+            Ok(fetched) if fetched.via == Via::Registry => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
-            // Nothing was said about the credential.
-            Err(_) => {}
+            // Nothing was said about the credential; to a mirror it is not even shown.
+            Ok(_) | Err(_) => {}
         }
         answer
     }

@@ -45,12 +45,32 @@ pub(super) struct Source<'a> {
     pub(super) environment: &'a Environment,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The tables and values of the file.
+    pub(super) fn parse(&self) -> Result<DeTable<'a>, ConfigError> {
+        // The error's own Display would show the line, which may hold a password.
+        let document = DeTable::parse(self.text)
+            .map_err(|error| self.error(error.span(), format!("it is no TOML: {}", error.message())))?;
+        Ok(document.into_inner())
+    }
+
     /// An error at `span`.
     pub(super) fn error(&self, span: Option<Range<usize>>, why: impl Into<String>) -> ConfigError {
         let line = span.map(|span| 1 + self.text.bytes().take(span.start).filter(|b| *b == b'\n').count());
         ConfigError { file: self.file.to_owned(), line, why: why.into() }
     }
+}
+
+impl ConfigError {
+    /// An error about a whole file.
+    pub(super) fn file(file: &Path, why: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, why: why.into() }
+    }
+}
+
+/// The text of a file.
+pub(super) fn load(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|error| ConfigError::file(file, format!("it cannot be read: {error}")))
 }
 
 /// The file that is read when `--config` names none, if it exists.
@@ -63,17 +83,10 @@ pub(super) fn default_file(environment: &Environment) -> Option<PathBuf> {
 impl Config {
     /// Reads a file and checks its every key and value against `command`'s flags.
     pub(super) fn read(file: &Path, environment: &Environment, command: &Command) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
-            file: file.to_owned(),
-            line: None,
-            why: format!("the configuration cannot be read: {error}"),
-        })?;
+        let text = load(file)?;
         let source = Source { file, text: &text, environment };
-        // The error's own Display would show the line, which may hold a password.
-        let table = DeTable::parse(&text)
-            .map_err(|error| source.error(error.span(), format!("it is no TOML: {}", error.message())))?;
         let mut config = Self::default();
-        for (key, value) in table.into_inner() {
+        for (key, value) in source.parse()? {
             match key.get_ref().as_ref() {
                 "registries" => config.registries = RegistryTable::read_all(&source, &value)?,
                 _ => {

@@ -1,7 +1,12 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod certs_dir;
 mod config;
+mod entry;
+mod hosts_toml;
 mod registries;
+mod registries_conf;
+mod registry;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -13,16 +18,15 @@ use clap::{CommandFactory, FromArgMatches};
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
+pub use registry::RegistrySettings;
 
 use crate::cli::{
     Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
     ScopeArgs,
 };
 use crate::clock::Clock;
-use crate::credentials::Credential;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
-use crate::registry::RegistryOptions;
 use crate::resolve::Fallback;
 use crate::vocabulary::RedactionMode;
 
@@ -148,19 +152,6 @@ pub enum PlatformSettings {
     All,
     /// these
     These(Vec<crate::image::Platform>),
-}
-
-/// How registries are reached.
-#[derive(Debug, Clone)]
-pub struct RegistrySettings {
-    /// credentials in a file
-    pub authfile: Option<PathBuf>,
-    /// certificate authorities to trust too
-    pub ca_file: Option<PathBuf>,
-    /// hosts that may be plain http or unverified
-    pub insecure: Vec<String>,
-    /// what the configuration file says of single registries, by host
-    pub hosts: BTreeMap<String, RegistryTable>,
 }
 
 /// Where to, and how to show it.
@@ -305,28 +296,6 @@ impl From<ProgressArg> for ProgressMode {
             ProgressArg::Plain => Self::Plain,
             ProgressArg::Json => Self::Json,
             ProgressArg::None => Self::None,
-        }
-    }
-}
-
-impl RegistrySettings {
-    fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry, hosts }
-    }
-
-    /// The credentials of the configuration file, by host.
-    pub fn credentials(&self) -> BTreeMap<String, Credential> {
-        let given = |(host, table): (&String, &RegistryTable)| Some((host.clone(), table.credential.clone()?));
-        self.hosts.iter().filter_map(given).collect()
-    }
-
-    /// As the client for registries takes it.
-    pub fn client_options(&self) -> RegistryOptions {
-        let marked = self.hosts.iter().filter(|(_, table)| table.insecure).map(|(host, _)| host);
-        RegistryOptions {
-            ca_files: self.ca_file.iter().cloned().collect(),
-            insecure: self.insecure.iter().chain(marked).cloned().collect(),
-            ..RegistryOptions::default()
         }
     }
 }

@@ -3,14 +3,14 @@
 use imagefacts::credentials::Credential;
 use imagefacts::event::Events;
 use imagefacts::limits::Limits;
-use imagefacts::registry::{Mirror, RegistryClient, RegistryOptions};
+use imagefacts::registry::{Address, Mirror, RegistryClient, RegistryOptions};
 use imagefacts::vocabulary::{ErrorClass, Via};
 
 use super::server::{Server, document, reply};
 use super::{client_with, password};
 
 fn client(registry: &Server, mirrors: &[String]) -> RegistryClient {
-    let mirrors = mirrors.iter().map(|mirror| Mirror { endpoint: format!("http://{mirror}").parse().unwrap() });
+    let mirrors = mirrors.iter().map(|mirror| Mirror::at(Address::parse(&format!("http://{mirror}")).unwrap()));
     let mirrors = [(registry.address.to_string(), mirrors.collect())].into();
     let options = RegistryOptions { mirrors, ..RegistryOptions::default() };
     client_with(&options, &Limits { retries: 0, ..Limits::default() }, Events::none())

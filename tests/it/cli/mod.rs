@@ -5,9 +5,12 @@ mod bundle;
 mod demo;
 mod files;
 mod help;
+mod inspect;
+mod interrupts;
 mod outputs;
 mod program;
 mod recorded;
+mod registries;
 mod scope;
 mod validate;
 

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod docs;
 mod fake_api;
 mod live;
 mod real_registry;

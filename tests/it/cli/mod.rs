@@ -9,6 +9,7 @@ mod inspect;
 mod interrupts;
 mod outputs;
 mod program;
+mod real;
 mod recorded;
 mod registries;
 mod scope;

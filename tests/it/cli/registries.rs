@@ -1,5 +1,6 @@
 //! `imagefacts collect --include-images` over sockets: a cluster's API server, and a registry that guards and fails.
 
+use std::slice;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header, request};
@@ -114,7 +115,7 @@ async fn a_pods_pull_secret_opens_its_image() {
     let (bearer, _) = registry(token).await;
     for registry in [basic, bearer] {
         let image = format!("{}/acme/web:v3.2.1", registry.host());
-        let api = cluster_with_login(&[image.clone()], &registry.host(), PASSWORD).start().await;
+        let api = cluster_with_login(slice::from_ref(&image), &registry.host(), PASSWORD).start().await;
         let ran = collect(&api, &["-vv"]).await.exits(0);
         let facts = ran.bundle().facts();
         let found = facts.image(&image);
@@ -133,7 +134,7 @@ async fn a_pods_pull_secret_opens_its_image() {
 async fn a_wrong_password_is_told_by_the_secrets_name() {
     for registry in [registry(basic).await.0, registry(token).await.0] {
         let image = format!("{}/acme/web:v3.2.1", registry.host());
-        let api = cluster_with_login(&[image.clone()], &registry.host(), "s3cr3t-but-wrong").start().await;
+        let api = cluster_with_login(slice::from_ref(&image), &registry.host(), "s3cr3t-but-wrong").start().await;
         let ran = collect(&api, &["-vv"]).await.exits(0).says(&["unauthorized"]);
         let facts = ran.bundle().facts();
         let found = facts.image(&image);
@@ -149,7 +150,7 @@ async fn a_wrong_password_is_told_by_the_secrets_name() {
 async fn our_own_login_never_reads_as_the_clusters() {
     let (registry, _) = registry(basic).await;
     let image = format!("{}/acme/web:v3.2.1", registry.host());
-    let api = cluster(&[image.clone()]).start().await;
+    let api = cluster(slice::from_ref(&image)).start().await;
     let login = json!({"auths": {registry.host(): {"auth": STANDARD.encode(format!("puller:{PASSWORD}"))}}});
     let program = Program::with_cluster(&api);
     program.write("auth.json", login.to_string());
@@ -172,7 +173,7 @@ async fn our_own_login_never_reads_as_the_clusters() {
 async fn a_missing_secret_is_skipped_and_told() {
     let (registry, _) = registry(|_| None).await;
     let image = format!("{}/acme/web:v3.2.1", registry.host());
-    let api = cluster(&[image.clone()]).start().await;
+    let api = cluster(slice::from_ref(&image)).start().await;
     let facts: Facts = collect(&api, &[]).await.exits(0).bundle().facts();
     assert_eq!(facts.image(&image)["status"], "resolved");
     assert!(access(facts.image(&image)).iter().any(|access| access == "anonymous kubelet accepted"));
@@ -237,7 +238,7 @@ async fn a_host_that_asks_for_patience_gets_it() {
     };
     let (registry, _) = registry(limited).await;
     let image = format!("{}/acme/web:v3.2.1", registry.host());
-    let api = cluster(&[image.clone()]).start().await;
+    let api = cluster(slice::from_ref(&image)).start().await;
     let program = Program::with_cluster(&api);
     let ran = program.run(&["collect", "--include-images", "--progress", "json", "-o", "b.tar.gz"]).await.exits(0);
     let events = ran.events();

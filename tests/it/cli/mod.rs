@@ -7,6 +7,7 @@ mod files;
 mod help;
 mod inspect;
 mod interrupts;
+mod login;
 mod outputs;
 mod program;
 mod real;

@@ -1,6 +1,7 @@
 //! Runs that are told to end: what was collected by then is in a bundle that says so.
 #![cfg(unix)]
 
+use std::fs::File;
 use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
@@ -10,8 +11,9 @@ use serde_json::Value;
 use tokio::process::Child;
 
 use super::bundle::{classes, text};
+use super::program::events;
 use super::registries::{cluster, registry};
-use super::{Bundle, Program, Ran};
+use super::{Bundle, Program};
 use crate::fake_api::{self, Plan};
 
 const PODS: &str = "/api/v1/pods";
@@ -29,9 +31,22 @@ fn signal(child: &Child, name: &str) {
     std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
 }
 
+const JSON: [&str; 3] = ["collect", "--progress", "json"];
+
+/// Starts to collect, with the events going to a file that can be read meanwhile.
+fn start(program: &Program, more: &[&str]) -> Child {
+    let events = File::create(program.home().join("events")).unwrap();
+    program.command(&[&JSON[..], more].concat()).stdout(events).stdin(Stdio::piped()).spawn().unwrap()
+}
+
+/// The events so far.
+fn told(program: &Program) -> String {
+    std::fs::read_to_string(program.home().join("events")).unwrap()
+}
+
 /// Asserts that the last event tells of a bundle that is incomplete for `reason`, and gives the bundle.
-fn incomplete(program: &Program, ran: &Ran, reason: &str) -> Bundle {
-    let events = ran.events();
+fn incomplete(program: &Program, reason: &str) -> Bundle {
+    let events = events(&told(program));
     let last = events.last().unwrap();
     assert_eq!((text(&last["event"]), text(&last["reason"])), ("finished", reason), "{last}");
     assert_eq!(last["complete"], false);
@@ -42,20 +57,18 @@ fn incomplete(program: &Program, ran: &Ran, reason: &str) -> Bundle {
     bundle
 }
 
-const JSON: [&str; 3] = ["collect", "--progress", "json"];
-
 #[tokio::test]
 async fn a_signal_during_discovery() {
     for (name, reason, code) in [("INT", "interrupted", 130), ("TERM", "terminated", 143)] {
         let api = Plan::recorded().start().await;
         api.always_fail(PODS, fake_api::Fault::Silence);
         let program = Program::with_cluster(&api);
-        let child = program.command(&JSON).spawn().unwrap();
+        let child = start(&program, &[]);
         // The lists after the pods' have been read by then.
         until(|| !api.queries("/apis/apps/v1/statefulsets").is_empty() && !api.queries(PODS).is_empty()).await;
         signal(&child, name);
-        let ran = program.end(child).await.exits(code);
-        let facts = incomplete(&program, &ran, reason).facts();
+        program.end(child).await.exits(code);
+        let facts = incomplete(&program, reason).facts();
         assert!(facts.gaps().iter().any(|gap| gap.contains("pods")), "{:?}", facts.gaps());
         let bundle = program.entries().pop().unwrap();
         program.run(&["validate", &bundle]).await.exits(0);
@@ -72,14 +85,12 @@ async fn a_signal_during_resolving() {
         let images = [image("api:v2.4"), image("web:v3.2.1")];
         let api = cluster(&images).start().await;
         let program = Program::with_cluster(&api);
-        let child = program.command(&[&JSON[..], &["--include-images"]].concat()).spawn().unwrap();
-        // The web's index, manifest and config, and a moment for the last to be read.
-        until(|| log.entries().iter().filter(|asked| asked.path.contains("/acme/web/")).count() == 3).await;
-        until(|| log.entries().iter().any(|asked| asked.path.contains("/acme/api/"))).await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        let child = start(&program, &["--include-images"]);
+        until(|| told(&program).contains("\"status\":\"resolved\"")).await;
+        until(|| log.count(&axum::http::Method::GET, "/acme/api/") > 0).await;
         signal(&child, name);
-        let ran = program.end(child).await.exits(code);
-        let facts = incomplete(&program, &ran, reason).facts();
+        program.end(child).await.exits(code);
+        let facts = incomplete(&program, reason).facts();
         assert_eq!(facts.image(&images[1])["status"], "resolved");
         assert_eq!(
             (text(&facts.image(&images[0])["status"]), classes(facts.image(&images[0]))),
@@ -93,18 +104,27 @@ async fn a_signal_during_resolving() {
 #[tokio::test]
 async fn stdin_that_never_ends_can_be_interrupted() {
     let program = Program::new();
-    let mut child = program.command(&[&JSON[..], &["--from", "-"]].concat()).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = start(&program, &["--from", "-"]);
     let _open = child.stdin.take();
-    // The program tells that it has begun; its signals are watched before.
-    let mut stdout = child.stdout.take().unwrap();
-    let mut first = [0];
-    tokio::io::AsyncReadExt::read_exact(&mut stdout, &mut first).await.unwrap();
+    // Signals are watched before the first event.
+    until(|| told(&program).contains("started")).await;
     signal(&child, "INT");
-    let mut lines = vec![first[0]];
-    tokio::io::AsyncReadExt::read_to_end(&mut stdout, &mut lines).await.unwrap();
     program.end(child).await.exits(130);
-    let last: Value = serde_json::from_slice(lines.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap()).unwrap();
-    assert_eq!((text(&last["event"]), text(&last["reason"])), ("finished", "interrupted"));
+    incomplete(&program, "interrupted");
+}
+
+#[tokio::test]
+async fn an_inspection_is_interrupted_with_what_it_knows() {
+    let hang = |request: &axum::http::request::Parts| request.uri.path().contains("/acme/api/").then_some(Fault::Hang);
+    let (registry, log) = registry(hang).await;
+    let images = ["api:v2.4", "web:v3.2.1"].map(|name| format!("{}/acme/{name}", registry.host()));
+    let program = Program::new();
+    let child = program.command(&["inspect", "-o", "json", &images[0], &images[1]]).spawn().unwrap();
+    until(|| log.count(&axum::http::Method::GET, "/acme/api/") > 0).await;
+    signal(&child, "INT");
+    let ran = program.end(child).await.exits(130);
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(classes(&report["images"][0]), ["canceled"]);
 }
 
 #[tokio::test]
@@ -134,13 +154,13 @@ async fn when_time_is_up_the_bundle_holds_what_is_there() {
     let images = ["api:v2.4", "web:v3.2.1"].map(|name| format!("{}/acme/{name}", registry.host()));
     let api = cluster(&images).start().await;
     let program = Program::with_cluster(&api);
-    let arguments = [&JSON[..], &["--include-images", "--timeout", "2s"]].concat();
-    let ran = program.run(&arguments).await.exits(0);
-    let facts = incomplete(&program, &ran, "timeout").facts();
+    let arguments = ["--include-images", "--timeout", "2s"];
+    program.end(start(&program, &arguments)).await.exits(0);
+    let facts = incomplete(&program, "timeout").facts();
     assert_eq!(facts.image(&images[1])["status"], "resolved");
     assert_eq!(facts.image(&images[0])["status"], "failed");
-    let ran = program.run(&[&arguments[..], &["--strict", "-o", "again.tar.gz"]].concat()).await.exits(3);
-    assert_eq!(ran.events().last().unwrap()["reason"], "timeout");
+    let strict = start(&program, &[&arguments[..], &["--strict"]].concat());
+    program.end(strict).await.exits(3);
 }
 
 #[tokio::test]
@@ -148,7 +168,7 @@ async fn time_may_be_up_before_the_cluster_was_read() {
     let api = Plan::recorded().start().await;
     api.always_fail(PODS, fake_api::Fault::Silence);
     let program = Program::with_cluster(&api);
-    let ran = program.run(&[&JSON[..], &["--include-images", "--timeout", "700ms"]].concat()).await.exits(0);
-    let facts = incomplete(&program, &ran, "timeout").facts();
+    program.end(start(&program, &["--include-images", "--timeout", "700ms"])).await.exits(0);
+    let facts = incomplete(&program, "timeout").facts();
     assert!(facts.gaps().iter().any(|gap| gap.contains("pods")), "{:?}", facts.gaps());
 }

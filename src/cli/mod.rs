@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use self::values::{duration, host, namespace, positive};
+use self::values::{duration, host, namespace, positive, whole};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -252,7 +252,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
     pub per_registry: u32,
     /// How often a request is tried again
-    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES", value_parser = whole)]
     pub retries: u32,
     /// For one request
     #[arg(long, value_name = "DURATION", default_value = "15s", env = "IMAGEFACTS_REGISTRY_TIMEOUT", value_parser = duration)]

@@ -14,6 +14,11 @@ pub(super) fn positive(text: &str) -> Result<u32, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
 }
 
+/// Reads a number.
+pub(super) fn whole(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
+}
+
 /// Reads a namespace's name
 /// (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names>). An empty one, as from a
 /// variable that is not set, must not read as a namespace without images.

@@ -63,7 +63,7 @@ words! {
         TooLarge = "too-large",
         /// A kind of document, digest or challenge that we do not know.
         Unsupported = "unsupported",
-        /// Not followed or not sent, for our own safety.
+        /// Not followed or not sent, for our own safety or because a setting forbids it.
         Refused = "refused",
         /// The run was interrupted, or ran out of time, before this was known.
         Canceled = "canceled",

@@ -200,7 +200,8 @@ impl Session {
             }
         }
         let item = item.with(self.shared.credential(&last, item));
-        let got = retried(caller, item.subject, || item.ask(caller, tokens, &last, &verify)).await?;
+        // In a box, as asking holds much at once: everything that waits for it would be as large.
+        let got = retried(caller, item.subject, || Box::pin(item.ask(caller, tokens, &last, &verify))).await?;
         Ok(Got::from(&last, got))
     }
 }
@@ -242,7 +243,7 @@ async fn ask_mirror<T>(
         Admission::First(_) => caller.patience / FIRST_CONTACT,
         Admission::Known => caller.patience,
     };
-    let outcome = item.ask(Caller { patience, ..caller }, tokens, mirror, verify).await;
+    let outcome = Box::pin(item.ask(Caller { patience, ..caller }, tokens, mirror, verify)).await;
     let (class, sent) = match outcome {
         Ok(got) => {
             mirror.endpoint.set_reachable(true);

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::fault::Fault;
 use super::safety::origin;
@@ -40,6 +40,13 @@ pub(super) fn connection_fault(error: &reqwest::Error, url: &Url) -> Fault {
 }
 
 fn broken(error: &reqwest::Error, url: &Url) -> Fault {
+    // Behind a proxy the HTTP client takes the brackets for a part of the name
+    // (https://github.com/seanmonstar/reqwest/issues/3094).
+    if matches!(url.host(), Some(Host::Ipv6(_))) && innermost(error) == "Invalid Server Name" {
+        const WHAT: &str = "cannot be asked through a proxy: its host is an IPv6 address";
+        const REMEDY: &str = "name the address in NO_PROXY, or give the registry a name";
+        return Fault { sent: false, ..Fault::final_answer(ErrorClass::Connect, &origin(url), WHAT, REMEDY) };
+    }
     let kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
     let kind = kinds.filter(|kind| *kind != io::ErrorKind::Other).last();
     let is_no_http = causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse);

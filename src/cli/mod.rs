@@ -1,15 +1,15 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
-use std::ffi::OsStr;
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
-use clap::error::ErrorKind;
-use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::values::MirrorArg;
+use self::values::{MirrorParser, duration, host, namespace, positive, whole};
 use crate::image::Platform;
-use crate::registry::Address;
 
 /// Learn everything about the container images of a Kubernetes cluster.
 ///
@@ -115,10 +115,10 @@ pub struct ScopeArgs {
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Only this namespace (repeatable)
-    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub namespace: Vec<String>,
     /// Not this namespace (repeatable)
-    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',')]
+    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub exclude_namespace: Vec<String>,
     /// Only pods and workloads with these labels: app=web,tier!=cache,env in (prod,test)
     #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
@@ -217,7 +217,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http and an unverified certificate for this registry (repeatable)
-    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
     /// Ask this server first for what the registry HOST has: a host, or a URL (repeatable, in order)
     #[arg(long, value_name = "HOST=ENDPOINT", env = "IMAGEFACTS_MIRROR", value_delimiter = ',', value_parser = MirrorParser)]
@@ -228,15 +228,6 @@ pub struct RegistryArgs {
     /// Ask mirrors, and use certificates, as this certs.d directory of containerd or docker says
     #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CERTS_DIR")]
     pub certs_dir: Option<PathBuf>,
-}
-
-/// A registry and a mirror of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MirrorArg {
-    /// as references name it
-    pub registry: String,
-    /// where the mirror is
-    pub address: Address,
 }
 
 /// What to do with images that fail.
@@ -271,7 +262,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
     pub per_registry: u32,
     /// How often a request is tried again
-    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES", value_parser = whole)]
     pub retries: u32,
     /// For one request
     #[arg(long, value_name = "DURATION", default_value = "15s", env = "IMAGEFACTS_REGISTRY_TIMEOUT", value_parser = duration)]
@@ -379,37 +370,6 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-/// Reads `HOST=ENDPOINT`. clap's own errors would show the value, which may hold a password.
-#[derive(Clone)]
-struct MirrorParser;
-
-impl TypedValueParser for MirrorParser {
-    type Value = MirrorArg;
-
-    fn parse_ref(&self, command: &clap::Command, _: Option<&Arg>, value: &OsStr) -> Result<MirrorArg, clap::Error> {
-        let wrong =
-            |why: String| clap::Error::raw(ErrorKind::ValueValidation, format!("--mirror: {why}\n")).with_cmd(command);
-        let (registry, endpoint) = value
-            .to_str()
-            .and_then(|text| text.split_once('='))
-            .ok_or_else(|| wrong("expected HOST=ENDPOINT, such as docker.io=mirror.gcr.io".to_owned()))?;
-        Address::registry(registry).map_err(|_| wrong("before the = a registry's host is expected".to_owned()))?;
-        let address = Address::parse(endpoint).map_err(|error| wrong(error.to_string()))?;
-        Ok(MirrorArg { registry: registry.to_owned(), address })
-    }
-}
-
-/// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = "expected a duration longer than none, such as 500ms, 15s or 1m30s";
-    let parsed: jiff::SignedDuration = text.parse().map_err(|_| help.to_owned())?;
-    Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| help.to_owned())
-}
-
-fn positive(text: &str) -> Result<u32, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -419,14 +379,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for text in ["", "0s", "-1s", "10", "soon", "1 fortnight"] {
-            assert!(duration(text).is_err(), "{text:?}");
-        }
     }
 }

@@ -4,6 +4,7 @@ mod bad_input;
 mod bundle;
 mod demo;
 mod files;
+mod golden;
 mod help;
 mod inspect;
 mod interrupts;

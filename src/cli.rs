@@ -1,9 +1,13 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod reports;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use reports::{DiffArgs, FilterArgs, OptimizeArgs, SectionArgs, ShowArgs};
 
 use crate::image::Platform;
 
@@ -31,7 +35,9 @@ Examples:
   imagefacts collect --include-images               the cluster of your current context
   imagefacts collect --include-images -n shop       one namespace of it
   kubectl get pods,deploy -A -o json | imagefacts collect --include-images --from -
-  imagefacts inspect nginx:1.29                     one image, no cluster";
+  imagefacts inspect nginx:1.29                     one image, no cluster
+  imagefacts show support-bundle.tar.gz             what is wrong, and the way out
+  imagefacts diff old.tar.gz new.tar.gz             what changed since then";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -40,6 +46,12 @@ pub enum Command {
     Collect(Box<CollectArgs>),
     /// Look at images without a cluster
     Inspect(Box<InspectArgs>),
+    /// Show what is in a bundle
+    Show(ShowArgs),
+    /// Compare two bundles
+    Diff(DiffArgs),
+    /// Tell where bytes are spent, and what could be saved
+    Optimize(OptimizeArgs),
     /// Check a bundle, or a facts.json, against the schema
     Validate(ValidateArgs),
     /// Print a JSON Schema

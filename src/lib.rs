@@ -11,6 +11,7 @@
 //! [`image`] holds the domain, [`vocabulary`] the public word lists, [`serve`] the embedded registry, and [`sample`]
 //! what `imagefacts demo` runs on.
 
+pub mod analyze;
 pub mod bundle;
 pub mod cli;
 pub mod clock;

@@ -1,0 +1,1 @@
+//! Reports at 80 columns.

@@ -1,12 +1,12 @@
 //! What `diff` shows: what came and is wrong first.
 
 use super::show::finding_row;
-use super::{SHORTEST_REFERENCE, add_line, first, short, subject};
+use super::{SHORTEST_REFERENCE, add_line, first, reference, short, subject};
 use crate::analyze::{
     Change, ConfigChange, ContainerChange, Diff, ImageChange, Names, PlatformChange, Used, WorkloadChange,
 };
 use crate::facts::document::{Finding, Gap};
-use crate::text::{clean, columns, keep_end, shorten, size};
+use crate::text::{columns, keep_end, shorten, size};
 
 /// How far lines below their heading are indented.
 const INDENT: usize = 2;
@@ -37,18 +37,17 @@ fn section(text: &mut String, title: &str, body: &str) {
 
 fn findings(findings: &[Finding], width: usize) -> String {
     let mut rows: Vec<_> = findings.iter().map(finding_row).collect();
-    shorten(&mut rows, (2, SHORTEST_REFERENCE), keep_end, width - INDENT);
-    shorten(&mut rows, (3, SHORTEST_REFERENCE), keep_end, width - INDENT);
+    shorten(&mut rows, (2, SHORTEST_REFERENCE), keep_end, width.saturating_sub(INDENT));
+    shorten(&mut rows, (3, SHORTEST_REFERENCE), keep_end, width.saturating_sub(INDENT));
     indented(&rows)
 }
 
 fn used(images: &[Used], width: usize) -> String {
-    let row = |image: &Used| {
-        vec![clean(&image.reference).into_owned(), first(image.used_by.iter().map(subject)).unwrap_or_default()]
-    };
+    let row =
+        |image: &Used| vec![reference(&image.reference), first(image.used_by.iter().map(subject)).unwrap_or_default()];
     let mut rows: Vec<_> = images.iter().map(row).collect();
-    shorten(&mut rows, (0, SHORTEST_REFERENCE), keep_end, width - INDENT);
-    shorten(&mut rows, (1, SHORTEST_REFERENCE), keep_end, width - INDENT);
+    shorten(&mut rows, (0, SHORTEST_REFERENCE), keep_end, width.saturating_sub(INDENT));
+    shorten(&mut rows, (1, SHORTEST_REFERENCE), keep_end, width.saturating_sub(INDENT));
     indented(&rows)
 }
 

@@ -39,10 +39,25 @@ fn short(digest: &Digest) -> String {
     digest.hex().chars().take(12).collect()
 }
 
+/// A reference, cleaned; of a digest in it as much as tells it from others.
+fn reference(text: &str) -> String {
+    let digest = text.rsplit_once('@').and_then(|(name, digest)| Some((name, digest.split_once(':')?)));
+    match digest {
+        Some((name, (algorithm, hex))) => {
+            clean(&format!("{name}@{algorithm}:{}", hex.chars().take(12).collect::<String>())).into_owned()
+        }
+        None => clean(text).into_owned(),
+    }
+}
+
 /// `Deployment shop/web`
 fn subject(subject: &Subject) -> String {
     let namespace = subject.namespace.as_ref().map(|namespace| format!("{namespace}/")).unwrap_or_default();
     clean(&format!("{} {namespace}{}", subject.kind, subject.name)).into_owned()
+}
+
+fn number(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// The first of several, and how many more there are: `Deployment shop/web +2`.

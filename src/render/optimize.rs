@@ -1,8 +1,8 @@
 //! What `optimize` shows: where bytes are spent, and what could be saved.
 
-use super::{SHORTEST_REFERENCE, add_line};
+use super::{SHORTEST_REFERENCE, add_line, reference};
 use crate::analyze::{Optimization, Reason, Saving, Spent};
-use crate::text::{clean, columns, keep_end, shorten, size};
+use crate::text::{columns, count, keep_end, shorten, size};
 
 /// Where bytes are spent, for a person.
 pub fn optimize(optimization: &Optimization, width: usize) -> String {
@@ -15,7 +15,7 @@ pub fn optimize(optimization: &Optimization, width: usize) -> String {
     }
     shorten(&mut rows, (0, SHORTEST_REFERENCE), keep_end, width);
     let mut text = columns(&rows);
-    text.push_str("\nSIZE is compressed, for an image's largest platform; all layers once in the total.\n");
+    text.push_str("\nSIZE is compressed, of the largest platform; the total has each layer once.\n");
     text.push_str("BYTES/DAY is the most: as if nodes had none of an image's layers before.\n");
     if let Some(bytes) = optimization.total.unused_bytes_on_disk {
         text.push_str(&format!("Images that nothing uses take {} on the nodes' disks.\n", size(bytes)));
@@ -32,7 +32,7 @@ pub fn optimize(optimization: &Optimization, width: usize) -> String {
 fn row(image: &Spent) -> Vec<String> {
     let unknown = || "-".to_owned();
     vec![
-        clean(&image.reference).into_owned(),
+        reference(&image.reference),
         image.compressed_bytes.map_or_else(unknown, size),
         image.nodes.len().to_string(),
         image.pulls_per_day.map_or_else(unknown, |pulls| format!("{pulls:.1}")),
@@ -82,7 +82,7 @@ fn why(saving: &Saving) -> String {
             format!("a tag that may change, pulled at each start of {}", containers.join(", "))
         }
         Reason::UnusedOnNodes { bytes_on_node, nodes } => {
-            format!("unused: up to {} on {nodes} of the nodes", size(*bytes_on_node))
+            format!("unused: up to {} on {}", size(*bytes_on_node), count(*nodes, "node"))
         }
         Reason::LargeLayer { .. } => "a very large image: so much is its largest layer".to_owned(),
     }

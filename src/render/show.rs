@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{SHORTEST_REFERENCE, add_line, first, rank, short, subject};
+use super::{SHORTEST_REFERENCE, add_line, first, number, rank, reference, short, subject};
 use crate::analyze::{Filter, Layers, SharedLayer};
 use crate::facts::document::{Finding, Image, ImageFacts};
 use crate::facts::text::summary_text;
@@ -57,7 +57,7 @@ fn image_row(image: &Image, findings: &[&Finding]) -> Vec<String> {
     let largest = image.variants.iter().flatten().map(|variant| variant.compressed_bytes).max();
     let current = image.used_by.iter().filter(|user| user.role == Role::Current);
     vec![
-        clean(&image.reference).into_owned(),
+        reference(&image.reference),
         image.status.to_string(),
         largest.map_or_else(unknown, size),
         current.map(|user| user.pods).fold(0, u64::saturating_add).to_string(),
@@ -71,13 +71,15 @@ pub fn findings(facts: &ImageFacts, width: usize) -> String {
     rows.extend(facts.findings.iter().map(|finding| finding_row(finding)));
     shorten(&mut rows, (2, SHORTEST_REFERENCE), keep_end, width);
     shorten(&mut rows, (3, SHORTEST_SUBJECT), keep_end, width);
-    let of = |severity: &Severity| {
-        let found = facts.findings.iter().filter(|finding| finding.severity == *severity).count();
-        format!("{found} {severity}")
-    };
-    let severities: Vec<String> = Severity::ALL.iter().map(of).collect();
-    let all = u64::try_from(facts.findings.len()).unwrap_or(u64::MAX);
-    columns(&rows) + &format!("\n{}: {}\n", count(all, "finding"), severities.join(", "))
+    let of = |severity| number(facts.findings.iter().filter(|finding| finding.severity == severity).count());
+    columns(&rows)
+        + &format!(
+            "\n{}: {}, {}, {} info\n",
+            count(number(facts.findings.len()), "finding"),
+            count(of(Severity::Error), "error"),
+            count(of(Severity::Warning), "warning"),
+            of(Severity::Info)
+        )
 }
 
 /// Severity, code, image and subject.
@@ -86,7 +88,7 @@ pub(super) fn finding_row(finding: &Finding) -> Vec<String> {
     vec![
         finding.severity.to_string(),
         finding.code.to_string(),
-        finding.image.as_deref().map_or_else(unknown, |image| clean(image).into_owned()),
+        finding.image.as_deref().map_or_else(unknown, reference),
         first(finding.subjects.iter().map(subject)).unwrap_or_else(unknown),
     ]
 }
@@ -109,7 +111,7 @@ pub fn layers(layers: &Layers, width: usize) -> String {
         text.push_str(&format!("\nShared layers\n\n{}", columns(&rows)));
     }
     let bytes = single.iter().filter_map(|layer| layer.size).fold(0, u64::saturating_add);
-    let single = count(u64::try_from(single.len()).unwrap_or(u64::MAX), "layer");
+    let single = count(number(single.len()), "layer");
     text + &format!("\n{single} of one image only, {}\n", size(bytes))
 }
 
@@ -119,8 +121,8 @@ fn add_bases(text: &mut String, layers: &Layers, width: usize) {
     }
     for base in &layers.bases {
         let name = base.name.clone().or_else(|| base.layers.last().map(short)).unwrap_or_default();
-        let images = u64::try_from(base.images.len()).unwrap_or(u64::MAX);
-        let heights = count(u64::try_from(base.layers.len()).unwrap_or(u64::MAX), "layer");
+        let images = number(base.images.len());
+        let heights = count(number(base.layers.len()), "layer");
         let (bytes, saved) = (size(base.compressed_bytes), size(base.saved()));
         text.push('\n');
         add_line(text, 0, &format!("{name} ({}): {heights}, {bytes}", base.platform), width);
@@ -136,7 +138,7 @@ fn add_bases(text: &mut String, layers: &Layers, width: usize) {
 
 fn layer_row(layer: &SharedLayer) -> Vec<String> {
     let unknown = || "-".to_owned();
-    let again = u64::try_from(layer.images.len()).unwrap_or(u64::MAX).saturating_sub(1);
+    let again = number(layer.images.len()).saturating_sub(1);
     vec![
         short(&layer.digest),
         layer.size.map_or_else(unknown, size),

@@ -1,6 +1,6 @@
 //! Several images as a table, worst first.
 
-use super::super::{SHORTEST_REFERENCE, rank, short};
+use super::super::{SHORTEST_REFERENCE, rank, reference, short};
 use super::{Manifests, errors, show};
 use crate::facts::document::{Image, Variant};
 use crate::text::{clean, columns, keep_end, shorten, size, width as width_of};
@@ -36,7 +36,7 @@ fn row(image: &Image, manifests: &Manifests<'_>) -> Vec<String> {
     let largest = variants.iter().max_by_key(|variant| variant.compressed_bytes);
     let created = largest.and_then(|variant| manifests.get(&variant.digest)?.created);
     vec![
-        clean(&image.reference).into_owned(),
+        reference(&image.reference),
         image.status.to_string(),
         image.resolved.as_ref().map_or_else(unknown, |resolved| short(&resolved.digest)),
         platforms(variants).unwrap_or_else(unknown),

@@ -1,12 +1,10 @@
 //! The commands that read finished bundles.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 
-use super::ReportFormat;
+use super::values::{cost, host, namespace, whole, word};
 use crate::vocabulary::{FindingCode, ImageStatus, Severity};
 
 /// Show what is in a bundle.
@@ -60,10 +58,10 @@ pub struct SectionArgs {
 #[command(next_help_heading = "Filters")]
 pub struct FilterArgs {
     /// Only what is used in this namespace (repeatable)
-    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NS", value_parser = namespace, env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
     pub namespace: Vec<String>,
     /// Only images of this registry, such as ghcr.io (repeatable)
-    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_REGISTRY", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", value_parser = host, env = "IMAGEFACTS_REGISTRY", value_delimiter = ',')]
     pub registry: Vec<String>,
     /// Only images that were resolved this far (repeatable)
     #[arg(long, value_parser = word(ImageStatus::ALL), env = "IMAGEFACTS_STATUS", value_delimiter = ',')]
@@ -121,7 +119,7 @@ pub struct OptimizeArgs {
     #[arg(value_name = "BUNDLE|facts.json")]
     pub path: PathBuf,
     /// Assume that each image in use is pulled so often a day, in place of what events tell
-    #[arg(long, value_name = "N", env = "IMAGEFACTS_PULLS_PER_DAY")]
+    #[arg(long, value_name = "N", env = "IMAGEFACTS_PULLS_PER_DAY", value_parser = whole)]
     pub pulls_per_day: Option<u32>,
     /// What it costs to transfer a GiB (2^30 bytes), in any currency
     #[arg(long, value_name = "X", env = "IMAGEFACTS_COST_PER_GIB", value_parser = cost)]
@@ -131,14 +129,27 @@ pub struct OptimizeArgs {
     pub output: ReportFormat,
 }
 
-/// Reads a word of a public list, as it stands in facts.
-fn word<T: Copy + Display + Send + Sync + 'static>(all: &'static [T]) -> impl TypedValueParser<Value = T> {
-    let words: Vec<String> = all.iter().map(T::to_string).collect();
-    PossibleValuesParser::new(words)
-        .try_map(move |text| all.iter().copied().find(|word| word.to_string() == text).ok_or("it is not in the list"))
+/// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  imagefacts validate support-bundle-2026-11-20T15_10_00.tar.gz
+  imagefacts collect --include-images -o - | imagefacts validate -
+
+Exit codes:
+  0 valid    1 it could not be read    2 wrong usage    3 not valid")]
+pub struct ValidateArgs {
+    /// A bundle (.tar.gz), or a facts.json; - for stdin
+    #[arg(value_name = "BUNDLE|facts.json")]
+    pub path: PathBuf,
 }
 
-fn cost(text: &str) -> Result<f64, String> {
-    let cost = text.parse().ok().filter(|cost: &f64| cost.is_finite() && *cost >= 0.0);
-    cost.ok_or_else(|| "expected a number from 0 on, such as 0.09".to_owned())
+/// The form of a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// for a person
+    #[default]
+    Table,
+    /// for a program
+    Json,
 }

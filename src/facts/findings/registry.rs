@@ -2,6 +2,7 @@
 
 use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
+use crate::image::Failure;
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
 
@@ -62,7 +63,7 @@ fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
     if let Some(refused) = ours(AccessOutcome::Refused).next() {
         let class = refused.class.unwrap_or(ErrorClass::Unauthorized);
         let why = answer.failures.iter().find(|failure| failure.class == class);
-        let why = why.map_or_else(|| class.to_string(), |failure| short(&failure.message, MESSAGE_CHARS));
+        let why = why.map_or_else(|| class.to_string(), |failure| words(answer, failure));
         return (Some(true), format!("{} the registry refuses us too: {why}", names(AccessOutcome::Refused)));
     }
     if let Some(own) = answer.access.iter().find(|access| access.outcome == AccessOutcome::Accepted) {
@@ -112,12 +113,18 @@ fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
         let text = if comparable { "the registry answers us" } else { "the registry has the image" };
         return (comparable.then_some(false), text.to_owned());
     };
-    let message = short(&failure.message, MESSAGE_CHARS);
+    let message = words(answer, failure);
     if same(code).contains(&failure.class) {
         (Some(true), format!("the registry answers us the same: {message}"))
     } else {
         (None, format!("we could not resolve it either ({}): {message}", failure.class))
     }
+}
+
+/// A failure's message, without the image's name, which the finding bears itself.
+fn words(answer: &Answer, failure: &Failure) -> String {
+    let message = failure.message.strip_prefix(&format!("{}: ", answer.reference));
+    short(message.unwrap_or(&failure.message), MESSAGE_CHARS)
 }
 
 /// The error classes that are the same cause as a finding's.

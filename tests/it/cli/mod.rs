@@ -5,9 +5,15 @@ mod bundle;
 mod demo;
 mod files;
 mod help;
+mod inspect;
+mod interrupts;
+mod login;
 mod outputs;
 mod program;
+mod real;
 mod recorded;
+mod registries;
+mod reports;
 mod scope;
 mod validate;
 

@@ -69,9 +69,10 @@ fn add_saving(text: &mut String, saving: &Saving, width: usize) {
 fn why(saving: &Saving) -> String {
     match &saving.reason {
         Reason::SeveralVersions { versions, .. } => {
-            let tags =
-                versions.iter().map(|version| version.name.trim_start_matches(&saving.subject).trim_start_matches(':'));
-            format!("several versions: {}", tags.collect::<Vec<_>>().join(", "))
+            let version =
+                |name: &str| name.strip_prefix(&saving.subject).unwrap_or(name).trim_start_matches(':').to_owned();
+            let versions: Vec<String> = versions.iter().map(|one| version(&one.name)).collect();
+            format!("several versions: {}", versions.join(", "))
         }
         Reason::DifferentBases { platform, bases, .. } => {
             let bases = bases.iter().map(|base| base.name.as_str()).collect::<Vec<_>>();

@@ -68,7 +68,7 @@ fn image_row(image: &Image, findings: &[&Finding]) -> Vec<String> {
 /// A row for each finding.
 pub fn findings(facts: &ImageFacts, width: usize) -> String {
     let mut rows = vec![["SEVERITY", "CODE", "IMAGE", "SUBJECT"].map(str::to_owned).to_vec()];
-    rows.extend(facts.findings.iter().map(|finding| finding_row(finding)));
+    rows.extend(facts.findings.iter().map(finding_row));
     shorten(&mut rows, (2, SHORTEST_REFERENCE), keep_end, width);
     shorten(&mut rows, (3, SHORTEST_SUBJECT), keep_end, width);
     let of = |severity| number(facts.findings.iter().filter(|finding| finding.severity == severity).count());

@@ -121,12 +121,11 @@ fn findings_and_gaps_come_and_go() {
 
 /// Documents that often share something with each other.
 fn documents() -> impl Strategy<Value = ImageFacts> {
-    let image = (0..4_usize, 0..3_usize, vec((0..4_u64, 1..4_u64), 0..3), 0..3_usize, any::<bool>());
+    let image = (0..4_usize, 0..3_usize, vec((0..4_usize, 1..4_u64), 0..3), 0..3_usize, any::<bool>());
     (vec(image, 0..5), vec(0..4_usize, 0..3)).prop_map(|(images, findings)| {
         let mut facts = Builder::default();
         for (name, tag, layers, workload, runs) in images {
-            let layers: Vec<_> =
-                layers.iter().map(|(seed, size)| (["a", "b", "c", "d"][*seed as usize], *size)).collect();
+            let layers: Vec<_> = layers.iter().map(|(seed, size)| (["a", "b", "c", "d"][*seed], *size)).collect();
             let image = facts.tagged(["w", "x", "y", "z"][name], ["1", "2", "3"][tag], &layers);
             image["usedBy"][0]["name"] = json!(["web", "api", "job"][workload]);
             if runs {

@@ -1,7 +1,5 @@
 //! What the program tells of itself.
 
-use std::fs;
-
 use super::Program;
 
 #[tokio::test]
@@ -72,7 +70,8 @@ async fn schemas_are_the_committed_ones() {
 async fn as_a_plugin_it_has_kubectls_name() {
     let program = Program::new();
     let plugin = program.directory().join("kubectl-imagefacts");
-    fs::copy(env!("CARGO_BIN_EXE_imagefacts"), &plugin).unwrap();
+    // Not a copy: what another thread just started may still hold it open for writing, and then it cannot be run.
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_imagefacts"), &plugin).unwrap();
     for arguments in [&["--help"][..], &["collect", "--help"]] {
         let child = program.command_of(&plugin, arguments).spawn().unwrap();
         let help = program.end(child).await.exits(0).stdout();

@@ -40,7 +40,7 @@ Examples:
   imagefacts show support-bundle.tar.gz             what is wrong, and the way out
   imagefacts diff old.tar.gz new.tar.gz             what changed since then";
 
-/// The commands. What each is for stands with its arguments, and is its help.
+/// The commands.
 #[derive(Debug, Subcommand)]
 #[expect(missing_docs, reason = "a comment here would take the place of the command's own help")]
 pub enum Command {
@@ -340,12 +340,10 @@ pub struct DemoArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

@@ -157,10 +157,8 @@ impl Page {
         self.wrap(indent, &format!("-> {remedy}"), if is_command { " \\" } else { "" });
     }
 
-    /// Text from outside may hold anything: its lines become one, and what a terminal would obey is shown.
     fn wrap(&mut self, indent: usize, text: &str, continuation: &str) {
-        let text = text.replace(['\n', '\r', '\t'], " ");
-        let lines = wrap(&clean(&text), COLUMNS - indent - continuation.len());
+        let lines = wrap(&clean(text), COLUMNS - indent - continuation.len());
         let last = lines.len().saturating_sub(1);
         for (at, line) in lines.iter().enumerate() {
             self.end(&format!("{:indent$}{line}", ""), if at < last { continuation } else { "" });

@@ -14,6 +14,7 @@ mod program;
 mod real;
 mod recorded;
 mod registries;
+mod reports;
 mod scope;
 mod validate;
 

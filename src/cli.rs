@@ -135,6 +135,9 @@ pub struct ScopeArgs {
     /// of them, or - for stdin (repeatable)
     #[arg(long, value_name = "PATH", env = "IMAGEFACTS_FROM", value_delimiter = ',')]
     pub from: Vec<PathBuf>,
+    /// Do not look for images in custom resources
+    #[arg(long, env = "IMAGEFACTS_NO_CUSTOM_RESOURCES")]
+    pub no_custom_resources: bool,
     /// Do not read the pull secrets that pods name
     #[arg(long, env = "IMAGEFACTS_NO_PULL_SECRETS")]
     pub no_pull_secrets: bool,

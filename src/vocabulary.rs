@@ -171,6 +171,44 @@ words! {
 }
 
 words! {
+    /// Whether a custom resource's field surely holds an image.
+    Certainty {
+        /// An entry of a list of containers, or pods show that it runs.
+        Certain = "certain",
+        /// A string that is called an image, and looks like one.
+        Probable = "probable",
+    }
+}
+
+words! {
+    /// What an attachment is.
+    AttachmentKind {
+        /// A signature.
+        Signature = "signature",
+        /// A bill of materials.
+        Sbom = "sbom",
+        /// How the image was built.
+        Provenance = "provenance",
+        /// A scanner's report.
+        VulnerabilityReport = "vulnerability-report",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// Where attachments are looked for.
+    AttachmentVia {
+        /// The image's own index.
+        Index = "index",
+        /// The referrers API, or the tag that stands in for it.
+        Referrers = "referrers",
+        /// Cosign's tags.
+        Tag = "tag",
+    }
+}
+
+words! {
     /// Where a credential comes from, in the order in which sources are asked.
     AccessSource {
         /// An `imagePullSecrets` entry of a pod or of its ServiceAccount.

@@ -62,6 +62,7 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
         ("include-images", settings.include_images.into()),
         ("namespace", settings.namespaces.clone().into()),
         ("exclude-namespace", settings.exclude_namespaces.clone().into()),
+        ("no-custom-resources", (!settings.custom_resources).into()),
         ("no-pull-secrets", (!settings.pull_secrets).into()),
         ("redact", settings.output.redaction.as_str().into()),
         ("strict", settings.output.strict.into()),

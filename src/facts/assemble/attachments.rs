@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::facts::document::{Attachment, AttachmentKind, AttachmentVia};
+use crate::facts::document::Attachment;
 use crate::image::{Digest, Document, IndexEntry};
 use crate::resolve::Looked;
+use crate::vocabulary::{AttachmentKind, AttachmentVia};
 
 /// What the looked-at indexes name as attached, by the manifest that it is attached to.
 ///

@@ -8,11 +8,10 @@ use super::{
     ImageFacts, ImageStatus, Inventory, Resolution, RunContext, StopReason, assemble, build, inventory as model,
 };
 use crate::cluster::inventory::{Container, ImageName, PullContext, User, UserKey};
-use crate::facts::document::AttachmentVia;
 use crate::facts::fixture::*;
 use crate::image::{Descriptor, Document, History, ImageConfig, Index, IndexEntry};
 use crate::resolve::Looked;
-use crate::vocabulary::{AccessOutcome, ContainerType, DigestKind, ErrorClass, Role};
+use crate::vocabulary::{AccessOutcome, AttachmentVia, ContainerType, DigestKind, ErrorClass, Role};
 
 const WEB: &str = "ghcr.io/acme/web:v1";
 

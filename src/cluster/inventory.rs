@@ -265,11 +265,10 @@ impl Field {
     }
 }
 
-impl ImageUse {
-    /// Whether nothing but fields that may be no image at all name it.
-    pub fn is_only_probable(&self) -> bool {
-        let is_probable = |user: &User| user.field.as_ref().is_some_and(|f| f.certainty == Certainty::Probable);
-        !self.used_by.is_empty() && self.used_by.values().all(is_probable)
+impl User {
+    /// Whether nothing shows that what it names is an image at all.
+    pub fn is_guess(&self) -> bool {
+        self.field.as_ref().is_some_and(|field| field.certainty == Certainty::Probable)
     }
 }
 

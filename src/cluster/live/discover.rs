@@ -39,9 +39,8 @@ pub async fn discover(
     run.version().await?;
     run.named = run.named().await?;
     let custom = run.custom().await?;
-    let mut lists = stream::iter(resources(&custom))
-        .map(|resource| Lane::new(&run, resource).walk())
-        .buffer_unordered(cluster.limits().lists);
+    let lanes: Vec<_> = resources(&custom).map(|resource| Lane::new(&run, resource).walk()).collect();
+    let mut lists = stream::iter(lanes).buffer_unordered(cluster.limits().lists);
     while let Some(outcome) = lists.next().await {
         outcome?;
     }

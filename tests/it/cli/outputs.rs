@@ -14,7 +14,7 @@ fn program() -> Program {
 
 const COLLECT: [&str; 3] = ["collect", "--from", "pod.yaml"];
 
-fn to<'a>(output: &'a str) -> Vec<&'a str> {
+fn to(output: &str) -> Vec<&str> {
     [&COLLECT[..], &["-o", output]].concat()
 }
 

@@ -1,6 +1,7 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
 mod values;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::values::{duration, host, namespace, positive, whole};
+pub use self::words::AttachmentsArg;
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -221,6 +223,9 @@ pub struct RegistryArgs {
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Where to look for signatures, SBOMs, provenance and the like
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
+    pub attachments: AttachmentsArg,
 }
 
 /// What to do with images that fail.

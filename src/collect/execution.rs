@@ -73,6 +73,7 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
     if settings.include_images {
         all.extend([
             ("fallback", settings.fallback.as_str().into()),
+            ("attachments", settings.registry.attachments.as_str().into()),
             ("insecure-registry", settings.registry.insecure.clone().into()),
             ("concurrency", limits.concurrency.into()),
             ("per-registry", limits.per_registry.into()),

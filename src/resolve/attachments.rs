@@ -35,7 +35,7 @@ impl Lookups {
     /// Looks up what is attached to each of `digests`, once in a run. Returns what went wrong.
     pub(super) async fn look_up(&self, source: Source<'_>, digests: BTreeSet<Digest>) -> Vec<Failure> {
         let lookups = join_all(digests.into_iter().map(async |digest| {
-            let look_up = async { Ok::<_, Failure>(Arc::new(look_up(source, &digest).await)) };
+            let look_up = Box::pin(async { Ok::<_, Failure>(Arc::new(look_up(source, &digest).await)) });
             self.0.get_or_try((source.repository.clone(), digest.clone()), look_up).await
         }));
         let lookups = lookups.await.into_iter().flatten();

@@ -20,9 +20,18 @@ const MAX_TEXT: usize = 1000;
 /// Fields that only a container has: beside one of them a single word may be an image, such as `busybox`.
 const OF_CONTAINERS: &[&str] =
     &["args", "command", "env", "imagePullPolicy", "resources", "script", "source", "volumeMounts"];
-/// Fields that make up a container or an image together with others.
-const PARTS: &[&str] =
-    &["name", "imagePullPolicy", "restartPolicy", "registry", "repository", "tag", "digest", "reference"];
+/// Fields that make up a container, an image or a pod together with others.
+const PARTS: &[&str] = &[
+    "name",
+    "imagePullPolicy",
+    "restartPolicy",
+    "registry",
+    "repository",
+    "tag",
+    "digest",
+    "reference",
+    "serviceAccountName",
+];
 /// Endings of files, which may look like a reference else.
 const FILES: &[&str] = &[".gif", ".img", ".iso", ".jpeg", ".jpg", ".png", ".qcow2", ".raw", ".svg"];
 
@@ -227,7 +236,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
 impl Siblings {
     fn keeps(key: &str) -> bool {
-        key == "serviceAccountName" || PARTS.contains(&key) || names_image(key)
+        PARTS.contains(&key) || names_image(key)
     }
 
     fn note(&mut self, key: String, text: Option<String>) {
@@ -247,10 +256,6 @@ impl Siblings {
     /// What the object is, now that all of it was seen.
     fn judge(mut self, search: &mut Search, place: Place) {
         for (key, text) in std::mem::take(&mut self.images) {
-            if key == "serviceAccountName" {
-                search.found.service_account.get_or_insert(text);
-                continue;
-            }
             let path = format!("{}{}", search.path, step(&search.path, &key));
             match self.container(place).filter(|_| key == "image") {
                 // What is filled in later names no image yet.
@@ -258,6 +263,9 @@ impl Siblings {
                 None if looks_like_image(&text, self.has_container_field) => search.add(text, path, FieldHolder::Other),
                 _ => {}
             }
+        }
+        if let Some(account) = self.part("serviceAccountName") {
+            search.found.service_account.get_or_insert_with(|| account.to_owned());
         }
         match place {
             Place::Image => self.add_parts_of_image(search),

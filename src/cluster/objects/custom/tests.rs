@@ -194,12 +194,10 @@ proptest! {
         let object: serde_json::Value = object.into_iter().collect();
         let found = search(&object.to_string()).unwrap();
         for image in found.images {
-            let pointer = format!("/{}", image.path.replace("[\"\"]", ".").replace('[', ".").replace(']', "").replace('.', "/"));
-            let pointer = pointer.replace("//", "/");
-            if !image.path.contains("\"\"") {
-                let value = object.pointer(&pointer).unwrap();
-                prop_assert!(value.as_str() == Some(&*image.text) || value.is_object(), "{pointer} in {object}");
-            }
+            let pointer = format!("/{}", image.path.replace('[', "/").replace(']', "").replace('.', "/"));
+            let value = object.pointer(&pointer).unwrap();
+            // An image that is told in parts is where its parts are.
+            prop_assert!(value.as_str() == Some(&*image.text) || value.is_object(), "{pointer} in {object}");
             prop_assert!(!image.path.starts_with("status"));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
-use crate::image::Failure;
+use crate::image::{Document, Failure, Platform};
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
 
@@ -27,11 +27,11 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     let (agrees, text) = match code {
         FindingCode::PullUnauthorized => on_refusal(answer),
         FindingCode::ExecFormat if !mislabeled.is_empty() => on_label(&mislabeled),
-        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer),
+        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer, &offers(view)),
         _ => on_failure(answer, code),
     };
     let access = answer.access.iter().map(tried).collect();
-    let offers = answer.named.is_some().then(|| offers(answer));
+    let offers = answer.named.is_some().then(|| offers(view));
     let evidence = Registry {
         status: answer.status,
         class: failure.map(|failure| failure.class),
@@ -44,9 +44,18 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     Some(Word { evidence, agrees, text })
 }
 
-/// The platforms of the manifests that were chosen for the nodes.
-pub(super) fn offers(answer: &Answer) -> Vec<crate::image::Platform> {
-    let mut offers: Vec<_> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
+/// The platforms that the image offers: all of its index, or the one of its config. Sorted.
+pub(super) fn offers(view: &View<'_>) -> Vec<Platform> {
+    let Some(answer) = view.answer else { return Vec::new() };
+    let named = answer.named.as_ref().and_then(|named| view.resolution?.documents.get(&named.digest));
+    let mut offers: Vec<Platform> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
+    match named.map(|looked| (&looked.document, &looked.config)) {
+        Some((Document::Index(index), _)) => {
+            offers.extend(index.entries.iter().filter_map(|entry| entry.platform.clone()));
+        }
+        Some((_, Some((_, config)))) => offers.extend(config.platform.clone()),
+        _ => {}
+    }
     offers.sort();
     offers.dedup();
     offers
@@ -98,12 +107,16 @@ fn on_label(mislabeled: &[Mislabeled]) -> (Option<bool>, String) {
     (Some(true), listed(&said, 1))
 }
 
-fn on_platform(answer: &Answer) -> (Option<bool>, String) {
-    let missing: Vec<String> = answer.missing.iter().map(|platform| platform.platform.to_string()).collect();
-    if missing.is_empty() {
-        return (Some(false), "the registry offers the nodes' platforms now".to_owned());
+fn on_platform(answer: &Answer, offers: &[Platform]) -> (Option<bool>, String) {
+    let names = |platforms: &mut dyn Iterator<Item = &Platform>| {
+        listed(&platforms.map(ToString::to_string).collect::<Vec<_>>(), 3)
+    };
+    let missing = names(&mut answer.missing.iter().map(|missing| &missing.platform));
+    match (missing.is_empty(), offers.is_empty()) {
+        (true, _) => (Some(false), "the registry offers the nodes' platforms now".to_owned()),
+        (false, true) => (Some(true), format!("the registry offers nothing for {missing} either")),
+        (false, false) => (Some(true), format!("the registry too offers only {}", names(&mut offers.iter()))),
     }
-    (Some(true), format!("the registry offers nothing for {} either", listed(&missing, 3)))
 }
 
 fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use self::values::{duration, host, namespace, positive, whole};
-pub use self::words::AttachmentsArg;
+pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -177,34 +177,6 @@ pub struct OutputArgs {
     /// Exit with 3 when something in the bundle is incomplete
     #[arg(long, env = "IMAGEFACTS_STRICT")]
     pub strict: bool,
-}
-
-/// How to show progress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
-    /// console when stderr is a terminal, else plain
-    #[default]
-    Auto,
-    /// a bar on stderr
-    Console,
-    /// lines on stderr
-    Plain,
-    /// one JSON object a line on stdout (on stderr when the bundle goes to stdout)
-    Json,
-    /// nothing
-    None,
-}
-
-/// How to mask secrets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum RedactArg {
-    /// what looks or sounds like a secret
-    #[default]
-    Default,
-    /// every value; names stay
-    Strict,
-    /// nothing; the bundle says so
-    Off,
 }
 
 /// How to reach registries.

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::cluster::inventory::{Container, ImageName, PullContext, User, UserKey};
 use crate::facts::fixture::*;
-use crate::image::{Descriptor, Document, History, ImageConfig, Index, IndexEntry};
+use crate::image::{History, ImageConfig};
 use crate::resolve::Looked;
-use crate::vocabulary::{AccessOutcome, AttachmentVia, ContainerType, DigestKind, ErrorClass, Role};
+use crate::vocabulary::{AccessOutcome, ContainerType, DigestKind, ErrorClass, Role};
 
 const WEB: &str = "ghcr.io/acme/web:v1";
 

@@ -2,6 +2,7 @@
 
 mod reports;
 mod values;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
 use self::values::{duration, host, namespace, positive, whole};
+pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -141,6 +143,9 @@ pub struct ScopeArgs {
     /// of them, or - for stdin (repeatable)
     #[arg(long, value_name = "PATH", env = "IMAGEFACTS_FROM", value_delimiter = ',')]
     pub from: Vec<PathBuf>,
+    /// Do not look for images in custom resources
+    #[arg(long, env = "IMAGEFACTS_NO_CUSTOM_RESOURCES")]
+    pub no_custom_resources: bool,
     /// Do not read the pull secrets that pods name
     #[arg(long, env = "IMAGEFACTS_NO_PULL_SECRETS")]
     pub no_pull_secrets: bool,
@@ -177,34 +182,6 @@ pub struct OutputArgs {
     pub strict: bool,
 }
 
-/// How to show progress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
-    /// console when stderr is a terminal, else plain
-    #[default]
-    Auto,
-    /// a bar on stderr
-    Console,
-    /// lines on stderr
-    Plain,
-    /// one JSON object a line on stdout (on stderr when the bundle goes to stdout)
-    Json,
-    /// nothing
-    None,
-}
-
-/// How to mask secrets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum RedactArg {
-    /// what looks or sounds like a secret
-    #[default]
-    Default,
-    /// every value; names stay
-    Strict,
-    /// nothing; the bundle says so
-    Off,
-}
-
 /// How to reach registries.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Registries")]
@@ -221,6 +198,9 @@ pub struct RegistryArgs {
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Where to look for signatures, SBOMs, provenance and the like
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
+    pub attachments: AttachmentsArg,
 }
 
 /// What to do with images that fail.

@@ -38,7 +38,7 @@ async fn what_is_not_built_is_not_in_the_help() {
         program.run(&[command]).await.exits(2);
     }
     let collect = program.run(&["collect", "--help"]).await.exits(0).stdout();
-    for flag in ["--append-to", "--mirror", "--cache-dir", "--attachments", "--check-access"] {
+    for flag in ["--append-to", "--mirror", "--cache-dir", "--check-access"] {
         assert!(!collect.contains(flag), "{flag}");
     }
 }

@@ -46,6 +46,8 @@ pub(super) struct Item<'a> {
     /// for messages
     pub subject: Subject<'a>,
     pub wanted: Wanted<'a>,
+    /// of a further page of a list
+    query: Option<&'a str>,
     pub credential: &'a Credential,
     method: Method,
     accept: &'static str,
@@ -64,7 +66,14 @@ impl<'a> Item<'a> {
             Some(_) => What::Manifest(&target.text),
             None => What::Tag(&target.text),
         };
-        Self { subject, wanted: Wanted { repository, what }, credential, method, accept: MediaType::ACCEPT }
+        Self {
+            subject,
+            wanted: Wanted { repository, what },
+            query: None,
+            credential,
+            method,
+            accept: MediaType::ACCEPT,
+        }
     }
 
     /// A config.
@@ -76,7 +85,20 @@ impl<'a> Item<'a> {
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Config, name, server: "" };
         let wanted = Wanted { repository, what: What::Blob(digest.as_str()) };
-        Self { subject, wanted, credential, method: Method::GET, accept: "*/*" }
+        Self { subject, wanted, query: None, credential, method: Method::GET, accept: "*/*" }
+    }
+
+    /// What is attached to a manifest.
+    pub(super) fn referrers(
+        name: &'a str,
+        repository: &'a Repository,
+        digest: &'a Digest,
+        query: Option<&'a str>,
+        credential: &'a Credential,
+    ) -> Self {
+        let subject = Subject { stage: ErrorStage::Attachments, name, server: "" };
+        let wanted = Wanted { repository, what: What::Referrers(digest.as_str()) };
+        Self { subject, wanted, query, credential, method: Method::GET, accept: MediaType::ACCEPT }
     }
 
     /// The registry that references name.
@@ -119,7 +141,7 @@ impl<'a> Item<'a> {
         let no_url = NoSource::NoHost(source.host.clone());
         let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
         for origin in source.endpoint.origins() {
-            let Some(url) = source.url(origin, self.wanted.what) else { continue };
+            let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
             outcome = self.send(caller, tokens, source, url).await;
             match &outcome {
                 Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,

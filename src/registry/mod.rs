@@ -26,6 +26,7 @@ mod host;
 mod item;
 mod options;
 mod prefix;
+mod referrers;
 mod retry;
 mod safety;
 mod sources;

@@ -34,6 +34,8 @@ pub(super) enum What<'a> {
     Manifest(&'a str),
     /// a blob by its digest
     Blob(&'a str),
+    /// what is attached to the manifest of this digest
+    Referrers(&'a str),
 }
 
 /// A server that may have it.
@@ -77,7 +79,7 @@ pub(super) struct Directory {
 impl What<'_> {
     fn target(&self) -> &str {
         match self {
-            Self::Tag(text) | Self::Manifest(text) | Self::Blob(text) => text,
+            Self::Tag(text) | Self::Manifest(text) | Self::Blob(text) | Self::Referrers(text) => text,
         }
     }
 
@@ -86,7 +88,7 @@ impl What<'_> {
     fn is_served(&self, serves: Serves) -> bool {
         match self {
             Self::Tag(_) => serves.tags,
-            Self::Manifest(_) => serves.digests,
+            Self::Manifest(_) | Self::Referrers(_) => serves.digests,
             Self::Blob(_) => serves.digests || serves.tags,
         }
     }
@@ -97,7 +99,7 @@ impl Wanted<'_> {
     fn name(&self) -> String {
         match self.what {
             What::Tag(tag) => format!("{}:{tag}", self.repository),
-            What::Manifest(digest) => format!("{}@{digest}", self.repository),
+            What::Manifest(digest) | What::Referrers(digest) => format!("{}@{digest}", self.repository),
             What::Blob(_) => self.repository.to_string(),
         }
     }
@@ -105,11 +107,18 @@ impl Wanted<'_> {
 
 impl Source {
     /// Where to ask, under one of the endpoint's origins.
-    pub(super) fn url(&self, origin: &Url, what: What<'_>) -> Option<Url> {
-        let kind = if matches!(what, What::Blob(_)) { "blobs" } else { "manifests" };
+    pub(super) fn url(&self, origin: &Url, what: What<'_>, query: Option<&str>) -> Option<Url> {
+        let kind = match what {
+            What::Tag(_) | What::Manifest(_) => "manifests",
+            What::Blob(_) => "blobs",
+            What::Referrers(_) => "referrers",
+        };
         let path = format!("{}/{}/{kind}/{}", self.api, self.repository, self.target);
         let mut url = origin.join(&path).ok().filter(|url| url.origin() == origin.origin())?;
-        if let Some(namespace) = &self.namespace {
+        url.set_query(query);
+        // The way to a further page may have it already.
+        let is_told = url.query_pairs().any(|(name, _)| name == "ns");
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| !is_told) {
             url.query_pairs_mut().append_pair("ns", namespace);
         }
         Some(url)
@@ -188,7 +197,7 @@ impl Directory {
         let address = Address::registry(reference.registry()).ok()?;
         let target = match wanted.what {
             What::Blob(digest) => digest,
-            What::Tag(_) | What::Manifest(_) => reference.target(),
+            What::Tag(_) | What::Manifest(_) | What::Referrers(_) => reference.target(),
         };
         Some(self.source(own, &address, reference.repository().path(), target))
     }
@@ -256,7 +265,7 @@ mod tests {
             sources
         });
         let shown = |source: &Source| {
-            let url = source.url(&source.endpoint.origins()[0], what).unwrap();
+            let url = source.url(&source.endpoint.origins()[0], what, None).unwrap();
             format!("{url}{}", if source.via == Via::Registry { "*" } else { "" })
         };
         sources.unwrap_or_default().iter().map(shown).collect()

@@ -8,6 +8,7 @@ mod registries;
 mod registries_conf;
 mod registry;
 mod usage;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,10 +21,7 @@ pub use config::ConfigError;
 pub use registries::RegistryTable;
 pub use registry::RegistrySettings;
 
-use crate::cli::{
-    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
-    ScopeArgs,
-};
+use crate::cli::{Cli, CollectArgs, InspectArgs, LimitArgs, PlatformArgs, RegistryArgs, ScopeArgs};
 use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
@@ -113,6 +111,8 @@ pub struct CollectSettings {
     pub exclude_namespaces: Vec<String>,
     /// a label selector
     pub selector: Option<String>,
+    /// whether images are looked for in custom resources
+    pub custom_resources: bool,
     /// whether the pull secrets that pods name are read
     pub pull_secrets: bool,
     /// the platforms that were asked for; `None`: the nodes'
@@ -176,6 +176,7 @@ impl CollectSettings {
             namespaces: Vec::new(),
             exclude_namespaces: Vec::new(),
             selector: None,
+            custom_resources: true,
             pull_secrets: true,
             platforms: None,
             registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
@@ -189,14 +190,15 @@ impl CollectSettings {
 impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
+        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;
         Self {
             include_images: args.include_images,
             // -A is typed; a namespace beside it can only come from the environment.
             namespaces: if *all_namespaces { Vec::new() } else { namespace.clone() },
             exclude_namespaces: exclude_namespace.clone(),
             selector: selector.clone(),
-            pull_secrets: !no_pull_secrets,
+            custom_resources: !args.scope.no_custom_resources,
+            pull_secrets: !args.scope.no_pull_secrets,
             source: args.scope.into(),
             platforms: args.platforms.into(),
             registry: RegistrySettings::new(args.registry, hosts),
@@ -275,38 +277,6 @@ impl From<crate::cli::OutputArgs> for OutputSettings {
     fn from(args: crate::cli::OutputArgs) -> Self {
         let redaction = args.redact.into();
         Self { output: args.output, progress: args.progress.into(), redaction, strict: args.strict }
-    }
-}
-
-impl From<FallbackArg> for Fallback {
-    fn from(arg: FallbackArg) -> Self {
-        match arg {
-            FallbackArg::None => Self::None,
-            FallbackArg::Partial => Self::Partial,
-            FallbackArg::BestEffort => Self::BestEffort,
-        }
-    }
-}
-
-impl From<ProgressArg> for ProgressMode {
-    fn from(arg: ProgressArg) -> Self {
-        match arg {
-            ProgressArg::Auto => Self::Auto,
-            ProgressArg::Console => Self::Console,
-            ProgressArg::Plain => Self::Plain,
-            ProgressArg::Json => Self::Json,
-            ProgressArg::None => Self::None,
-        }
-    }
-}
-
-impl From<RedactArg> for RedactionMode {
-    fn from(arg: RedactArg) -> Self {
-        match arg {
-            RedactArg::Default => Self::Default,
-            RedactArg::Strict => Self::Strict,
-            RedactArg::Off => Self::Off,
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use super::{ConfigError, RegistryTable, certs_dir, registries_conf};
 use crate::cli::RegistryArgs;
 use crate::credentials::Credential;
 use crate::registry::{Mirror, RegistryOptions};
+use crate::resolve::Attachments;
 
 /// How registries are reached.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct RegistrySettings {
     pub registries_conf: Option<PathBuf>,
     /// a `certs.d` directory
     pub certs_dir: Option<PathBuf>,
+    /// where attachments are looked for
+    pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
     pub hosts: BTreeMap<String, RegistryTable>,
 }
@@ -40,6 +43,7 @@ impl RegistrySettings {
             mirrors,
             registries_conf: args.registries_conf,
             certs_dir: args.certs_dir,
+            attachments: args.attachments.into(),
             hosts,
         }
     }

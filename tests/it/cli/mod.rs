@@ -4,6 +4,7 @@ mod bad_input;
 mod bundle;
 mod demo;
 mod files;
+mod golden;
 mod help;
 mod inspect;
 mod interrupts;
@@ -14,6 +15,7 @@ mod proxies;
 mod real;
 mod recorded;
 mod registries;
+mod reports;
 mod scope;
 mod validate;
 

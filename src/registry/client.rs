@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use tokio::sync::Semaphore;
 
 use super::attempts::{Trouble, canceled, retried};
 use super::endpoint::Endpoint;
@@ -15,6 +14,7 @@ use super::item::{Item, Target};
 use super::options::{RegistryOptions, RegistrySetupError};
 use super::tokens::Tokens;
 use super::transport::Transport;
+use super::turns::Turns;
 use super::verify::{self, Mismatch};
 use crate::clock::Clock;
 use crate::credentials::Credential;
@@ -101,7 +101,7 @@ impl RegistryClient {
         let wire = Wire {
             // A connection takes a few round trips; half the time is left for the answer.
             transport: Transport::new(options, (limits.request_timeout / 2).max(Duration::from_millis(1)))?,
-            permits: Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            turns: Turns::new(limits.concurrency),
             pauses: Pauses::default(),
             limits: limits.clone(),
             clock,
@@ -163,6 +163,11 @@ impl Session {
         let item = Item::config(&name, repository, &descriptor.digest, credential);
         let got = self.fetch(&item, |answer| verify::content(&answer.body, descriptor)).await?;
         Ok(got.answer.body)
+    }
+
+    /// Waits until the image's time is over, which begins with its first request: waiting for a turn costs none.
+    pub async fn is_over(&self) {
+        self.account.is_over().await;
     }
 
     /// Requests made so far, to token servers too.

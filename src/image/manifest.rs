@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::{Digest, MediaType, Platform};
+use super::{Digest, MediaType, Platform, shape};
 use crate::vocabulary::ManifestKind;
+
+/// How many characters of a document a message quotes.
+const LONGEST_QUOTE: usize = 200;
+/// How many entries of an index that are none are told of.
+const MAX_SKIPPED: usize = 100;
 
 /// What points at content: its media type, digest and size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +47,7 @@ pub struct Index {
     pub entries: Vec<IndexEntry>,
     /// the index's own annotations
     pub annotations: BTreeMap<String, String>,
-    /// entries that were passed over, and why
+    /// entries that were passed over, and why; of very many the first
     pub skipped: Vec<String>,
 }
 
@@ -100,6 +107,9 @@ pub enum InvalidDocument {
         /// the document's own word
         media_type: String,
     },
+    /// more values than any manifest or config has
+    #[error("it has more values than any manifest or config")]
+    TooLarge,
     /// JSON, but of a kind that we do not know
     #[error("its media type {0:?} is of a kind that is not known")]
     Unsupported(String),
@@ -110,9 +120,8 @@ impl Document {
     ///
     /// Returns the document and its media type: the document's own word, else the header's, else what its shape says.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<(Self, String), InvalidDocument> {
-        require_object(bytes)?;
-        let wire: WireDocument =
-            serde_json::from_slice(bytes).map_err(|error| InvalidDocument::Malformed(error.to_string()))?;
+        shape::check(bytes)?;
+        let wire: WireDocument = serde_json::from_slice(bytes).map_err(malformed)?;
         let media_type = wire.media_type(content_type)?;
         let is_index = wire.manifests.is_some();
         let is_image = wire.config.is_some() || wire.layers.is_some();
@@ -143,7 +152,7 @@ impl Document {
                 }
                 None => missing("fsLayers, which a schema 1 manifest must have"),
             },
-            MediaType::Other => Err(InvalidDocument::Unsupported(media_type)),
+            MediaType::Other => Err(InvalidDocument::Unsupported(cut(&media_type))),
         }
     }
 
@@ -159,18 +168,51 @@ impl Document {
 }
 
 impl Index {
-    fn from_wire(wire: Vec<serde_json::Value>, annotations: Option<BTreeMap<String, Option<String>>>) -> Self {
-        let (mut entries, mut skipped) = (Vec::new(), Vec::new());
-        for (at, value) in wire.into_iter().enumerate() {
-            match serde_json::from_value::<WireEntry>(value)
-                .map_err(|error| error.to_string())
-                .and_then(|entry| entry.into_entry().map_err(|error| error.to_string()))
-            {
-                Ok(entry) => entries.push(entry),
-                Err(why) => skipped.push(format!("entry {at} of the index is passed over: {why}")),
+    fn from_wire(wire: WireEntries, annotations: Option<BTreeMap<String, Option<String>>>) -> Self {
+        Self { entries: wire.entries, annotations: flatten(annotations), skipped: wire.skipped }
+    }
+}
+
+/// The entries of an index, each read as it comes; what is none is passed over.
+#[derive(Default)]
+struct WireEntries {
+    entries: Vec<IndexEntry>,
+    skipped: Vec<String>,
+}
+
+impl WireEntries {
+    fn take(&mut self, at: usize, json: &str) {
+        let entry = serde_json::from_str::<WireEntry>(json).map_err(malformed).and_then(WireEntry::into_entry);
+        match entry {
+            Ok(entry) => self.entries.push(entry),
+            Err(why) if self.skipped.len() < MAX_SKIPPED => {
+                self.skipped.push(format!("entry {at} of the index is passed over: {why}"));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WireEntries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = WireEntries;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WireEntries, A::Error> {
+                let (mut read, mut at) = (WireEntries::default(), 0);
+                while let Some(json) = list.next_element::<&RawValue>()? {
+                    read.take(at, json.get());
+                    at += 1;
+                }
+                Ok(read)
             }
         }
-        Self { entries, annotations: flatten(annotations), skipped }
+        deserializer.deserialize_seq(Entries)
     }
 }
 
@@ -227,11 +269,16 @@ impl LegacyManifest {
     }
 }
 
-/// Refuses JSON arrays, which serde would read field by field.
-pub(super) fn require_object(bytes: &[u8]) -> Result<(), InvalidDocument> {
-    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-        Some(b'{') => Ok(()),
-        _ => Err(InvalidDocument::Malformed("it is no JSON object".to_owned())),
+/// What the parser says, which may quote as much of the document as there is.
+pub(super) fn malformed(error: serde_json::Error) -> InvalidDocument {
+    InvalidDocument::Malformed(cut(&error.to_string()))
+}
+
+/// As much of a document's words as a message has room for.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -250,7 +297,7 @@ struct WireDocument {
     schema_version: Option<u32>,
     media_type: Option<String>,
     artifact_type: Option<String>,
-    manifests: Option<Vec<serde_json::Value>>,
+    manifests: Option<WireEntries>,
     config: Option<WireDescriptor>,
     layers: Option<Vec<WireDescriptor>>,
     annotations: Option<BTreeMap<String, Option<String>>>,
@@ -274,7 +321,7 @@ impl WireDocument {
         };
         match (self.media_type.as_deref().filter(|t| !t.is_empty()), header) {
             (Some(own), Some(header)) if !same(own, &header) => {
-                Err(InvalidDocument::Contradiction { content_type: header, media_type: own.to_owned() })
+                Err(InvalidDocument::Contradiction { content_type: cut(&header), media_type: cut(own) })
             }
             (Some(own), _) => Ok(own.to_owned()),
             (None, Some(header)) => Ok(header),

@@ -7,6 +7,7 @@ mod manifest;
 mod media_type;
 mod platform;
 mod reference;
+mod shape;
 
 pub use config::{History, ImageConfig};
 pub use digest::{Digest, InvalidDigest, Verifier};

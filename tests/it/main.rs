@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod fake_api;
+mod hostile;
 mod live;
 mod real_registry;
 mod registry_client;

@@ -1,12 +1,12 @@
 //! What a user does: the built binary, its streams, its exit codes, and what it leaves on the disk.
 
 mod bad_input;
-mod bundle;
+pub(crate) mod bundle;
 mod demo;
 mod files;
 mod help;
 mod outputs;
-mod program;
+pub(crate) mod program;
 mod recorded;
 mod scope;
 mod validate;

@@ -94,7 +94,7 @@ pub enum Document {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
     /// not JSON, or not of the shape that its kind has
-    #[error("it is not a manifest: {0}")]
+    #[error("it cannot be read: {0}")]
     Malformed(String),
     /// an index and a manifest at once (CVE-2021-41190)
     #[error("it is an index and a manifest at once, so what it names depends on who reads it (CVE-2021-41190)")]

@@ -44,7 +44,7 @@ pub struct Session {
     account: Account,
 }
 
-/// A manifest, verified.
+/// A manifest or config, verified.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// as they were received
@@ -83,6 +83,13 @@ struct Got<T> {
 impl<T> Got<T> {
     fn from(server: &Endpoint, content: T, answer: Answer) -> Self {
         Self { content, answer, endpoint: server.origin(), via: server.via }
+    }
+}
+
+impl From<Got<Digest>> for Fetched {
+    fn from(Got { content: digest, answer, endpoint, via }: Got<Digest>) -> Self {
+        let content_type = answer.content_type().map(str::to_owned);
+        Self { bytes: answer.body, digest, content_type, endpoint, via }
     }
 }
 
@@ -137,9 +144,7 @@ impl Session {
         let verified = |answer: &Answer| {
             verify::manifest(&answer.body, target.digest.as_ref(), &answer.headers, answer.content_type())
         };
-        let Got { content: digest, answer, endpoint, via } = self.fetch(&item, verified).await?;
-        let content_type = answer.content_type().map(str::to_owned);
-        Ok(Fetched { bytes: answer.body, digest, content_type, endpoint, via })
+        Ok(self.fetch(&item, verified).await?.into())
     }
 
     /// Asks which digest `target`, a tag or a digest, names, without fetching it. Docker Hub does not count that
@@ -158,11 +163,11 @@ impl Session {
         repository: &Repository,
         descriptor: &Descriptor,
         credential: &Credential,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Fetched, Failure> {
         let name = format!("{repository}@{}", descriptor.digest);
         let item = Item::config(&name, repository, &descriptor.digest, credential);
-        let got = self.fetch(&item, |answer| verify::content(&answer.body, descriptor)).await?;
-        Ok(got.answer.body)
+        let verified = |answer: &Answer| verify::content(&answer.body, descriptor).map(|()| descriptor.digest.clone());
+        Ok(self.fetch(&item, verified).await?.into())
     }
 
     /// Waits until the image's time is over, which begins with its first request: waiting for a turn costs none.

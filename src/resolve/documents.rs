@@ -97,7 +97,10 @@ impl Documents {
         if parsed.size == entry.size {
             return Ok(parsed);
         }
-        let message = format!("{} has {} bytes, but the index says {}", entry.digest, parsed.size, entry.size);
+        let message = format!(
+            "{} has {} bytes, but the index says {}; push the index again",
+            entry.digest, parsed.size, entry.size
+        );
         Err(Failure::unsent(ErrorStage::Manifest, ErrorClass::DigestMismatch, message))
     }
 
@@ -108,9 +111,9 @@ impl Documents {
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
         let fetch = async {
-            let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
-            let config = ImageConfig::parse(&bytes);
-            config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))
+            let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
+            let config = ImageConfig::parse(&fetched.bytes);
+            config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))
         };
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
@@ -134,11 +137,8 @@ impl Documents {
 
 impl Parsed {
     fn new(fetched: &Fetched) -> Result<Self, Failure> {
-        let (document, media_type) =
-            Document::parse(&fetched.bytes, fetched.content_type.as_deref()).map_err(|error| {
-                let failure = invalid(ErrorStage::Manifest, &fetched.digest, &error);
-                Failure { endpoint: Some(fetched.endpoint.clone()), attempts: 1, ..failure }
-            })?;
+        let (document, media_type) = Document::parse(&fetched.bytes, fetched.content_type.as_deref())
+            .map_err(|error| invalid(ErrorStage::Manifest, fetched, &error))?;
         let legacy_config = match &document {
             // That a schema 1 manifest has no config that can be read makes it no worse than it is.
             Document::Legacy(manifest) => {
@@ -158,7 +158,8 @@ impl Parsed {
     }
 }
 
-fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failure {
+/// What was fetched is as its digest says, and yet no document.
+fn invalid(stage: ErrorStage, fetched: &Fetched, error: &InvalidDocument) -> Failure {
     let class = match error {
         InvalidDocument::Unsupported(_) => ErrorClass::Unsupported,
         InvalidDocument::TooLarge => ErrorClass::TooLarge,
@@ -166,5 +167,7 @@ fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failu
             ErrorClass::InvalidContent
         }
     };
-    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; build and push the image again"))
+    let Fetched { digest, endpoint, .. } = fetched;
+    let message = format!("{digest}: {endpoint} gives what cannot be used: {error} (1 attempt); push the image again");
+    Failure { endpoint: Some(endpoint.clone()), attempts: 1, ..Failure::unsent(stage, class, message) }
 }

@@ -5,9 +5,12 @@
 
 mod answers;
 mod bodies;
+mod classes;
 mod digests;
 mod documents;
 mod image;
+#[cfg(target_os = "linux")]
+mod memory;
 mod neighbours;
 mod places;
 

@@ -98,7 +98,7 @@ impl Learned {
 
     fn into_answer(self, want: Want, requests: u64) -> Answer {
         let not_asked = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
-        let unknown = want.running.iter().map(|digest| (digest.clone(), not_asked));
+        let unknown = want.running.keys().map(|digest| (digest.clone(), not_asked));
         Answer {
             status: self.status(),
             missing: if self.named.is_some() { self.manifests.missing(&want.platforms) } else { Vec::new() },

@@ -1,11 +1,12 @@
 //! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::join_all;
 
 use super::RunningDigest;
 use super::documents::{Documents, Parsed, Source};
+use crate::cluster::inventory::ReportedAs;
 use crate::image::{Digest, Document, Failure, MediaType};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
@@ -48,14 +49,14 @@ impl Known {
 pub(super) async fn classify(
     documents: &Documents,
     source: Source<'_>,
-    running: &BTreeSet<Digest>,
+    running: &BTreeMap<Digest, ReportedAs>,
     known: Option<&Known>,
 ) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {
-    let classified = join_all(running.iter().map(async |digest| {
+    let classified = join_all(running.iter().map(async |(digest, reported)| {
         let named = known.and_then(|known| known.digests.get(digest));
         let (running, failure) = match named {
             Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, None),
-            None => ask(documents, source, digest, known).await,
+            None => ask(documents, source, digest, *reported, known).await,
         };
         ((digest.clone(), running), failure)
     }));
@@ -68,6 +69,7 @@ async fn ask(
     documents: &Documents,
     source: Source<'_>,
     digest: &Digest,
+    reported: ReportedAs,
     known: Option<&Known>,
 ) -> (RunningDigest, Option<Failure>) {
     match documents.manifest(source, digest).await {
@@ -82,7 +84,9 @@ async fn ask(
         Err(failure) if failure.class == ErrorClass::NotFound => {
             // It may be the bare config of a variant that could not be read.
             let matches_resolved = known.filter(|known| known.is_complete).map(|_| false);
-            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone: true }, None)
+            // Or that of an older image, which the registry may have all the same: it knows no config as a manifest.
+            let gone = reported == ReportedAs::RepoDigest;
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone }, None)
         }
         Err(failure) => {
             (RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false }, Some(failure))

@@ -4,11 +4,11 @@ use super::access::{Attempts, Opened};
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
-use super::{Answer, Named, Resolver, RunningDigest, Want};
-use crate::image::{Digest, Failure};
+use super::{Access, Answer, Named, Resolver, RunningDigest, Want};
+use crate::image::{Digest, Failure, Reference};
 use crate::registry::{Fetched, Session};
 use crate::stop::Stop;
-use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
+use crate::vocabulary::{AccessOutcome, DigestKind, ErrorClass, ErrorStage, ImageStatus};
 
 /// What all images of a run share.
 pub(super) struct Shared {
@@ -41,7 +41,21 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
         Failure { attempts: u32::from(session.requests() > 0), ..failure }
     }));
-    learned.into_answer(want, session.requests())
+    let answer = learned.into_answer(want, session.requests());
+    answer.access.iter().for_each(|access| tell(&answer.reference, access));
+    answer
+}
+
+/// Tells by names alone which source served an image, and which were refused.
+fn tell(reference: &Reference, access: &Access) {
+    let (source, name) = (access.source.as_str(), access.name.as_deref());
+    match access.outcome {
+        AccessOutcome::Accepted => tracing::info!(image = %reference, source, name, "a credential was accepted"),
+        AccessOutcome::Refused => {
+            let class = access.class.map(ErrorClass::as_str);
+            tracing::info!(image = %reference, source, name, class, "a credential was refused");
+        }
+    }
 }
 
 impl Learned {

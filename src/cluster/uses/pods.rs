@@ -247,18 +247,17 @@ mod tests {
     fn a_digest_runs_until_its_pod_has_ended() {
         let image_ref = format!("docker.io/library/model@sha256:{HEX}");
         let mounts = serde_json::json!([{"name": "m", "volumeStatus": {"image": {"imageRef": image_ref}}}]);
+        let repo_digest = format!("docker.io/library/app@sha256:{HEX}");
         let status = |phase: &str| {
             serde_json::json!({"phase": phase, "containerStatuses": [
                 {"name": "a", "imageID": HEX, "state": {"waiting": {"reason": "PodInitializing"}}, "volumeMounts": mounts},
-                {"name": "b", "imageID": HEX, "state": {}, "lastState": {"terminated": {}}},
+                {"name": "b", "imageID": repo_digest, "state": {}, "lastState": {"terminated": {}}},
             ]})
         };
         let uses = used(&pod(status("Running")));
         let (digest, _) = digest_of(HEX).unwrap();
-        for (image, container, reported) in
-            [("app", "a", ReportedAs::ImageId), ("model:1", "m", ReportedAs::RepoDigest)]
-        {
-            let runs = Runs { container: container.to_owned(), started: true, reported };
+        for (image, container) in [("app", "a"), ("model:1", "m")] {
+            let runs = Runs { container: container.to_owned(), started: true, reported: ReportedAs::RepoDigest };
             assert_eq!(uses[&name(image)].running, BTreeMap::from([(digest.clone(), runs)]), "{image}");
         }
         for phase in ["Succeeded", "Failed"] {

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::image::Reference;
+use crate::vocabulary::{ErrorClass, ErrorStage};
 
 fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

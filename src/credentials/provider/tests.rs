@@ -1,0 +1,1 @@
+//! Plugins that are asked, and what becomes of their answers.

@@ -123,41 +123,23 @@ impl Helper {
 }
 
 #[cfg(unix)]
-#[allow(clippy::disallowed_methods, reason = "a test makes its own helper")]
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use secrecy::ExposeSecret as _;
 
     use super::*;
-
-    /// A directory with a helper `docker-credential-test` that is the shell script `body`, and the `PATH` to it.
-    fn helper(body: &str) -> (tempfile::TempDir, String) {
-        let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join("docker-credential-test");
-        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let path = format!("{}:/usr/bin:/bin", directory.path().display());
-        (directory, path)
-    }
+    use crate::credentials::script;
 
     async fn get(body: &str) -> Result<Option<Credential>, HelperError> {
         ask(&Helper::new("test").unwrap(), body).await
     }
 
+    /// Asks a helper `docker-credential-test` that is the shell script `body`.
     async fn ask(asked: &Helper, body: &str) -> Result<Option<Credential>, HelperError> {
-        let (_directory, path) = helper(body);
-        let mut answer = asked.get("https://r.io", Some(&path)).await;
-        for _ in 0..100 {
-            // A program that another test starts right now holds the script open for writing, for a moment.
-            if !matches!(answer, Err(HelperError::Start { .. })) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            answer = asked.get("https://r.io", Some(&path)).await;
-        }
-        answer
+        let directory = tempfile::tempdir().unwrap();
+        script::write(&directory.path().join("docker-credential-test"), body);
+        let path = format!("{}:/usr/bin:/bin", directory.path().display());
+        asked.get("https://r.io", Some(&path)).await
     }
 
     #[tokio::test]

@@ -8,6 +8,8 @@ mod matching;
 mod process;
 mod provider;
 mod pull_secrets;
+#[cfg(all(test, unix))]
+mod script;
 
 use std::fmt;
 

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bundle;
+mod canaries;
 mod demo;
 mod files;
 mod help;

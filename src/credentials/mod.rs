@@ -8,7 +8,8 @@ mod matching;
 mod process;
 mod provider;
 mod pull_secrets;
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod script;
 
 use std::fmt;

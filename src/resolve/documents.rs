@@ -125,11 +125,17 @@ impl Parsed {
 }
 
 fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failure {
-    let class = match error {
-        InvalidDocument::Unsupported(_) => ErrorClass::Unsupported,
-        InvalidDocument::Malformed(_) | InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
-            ErrorClass::InvalidContent
+    let (class, remedy) = match error {
+        InvalidDocument::Unsupported(_) => (ErrorClass::Unsupported, "only its owner can say what it is for"),
+        // A login page that stands in for the registry answers 200 with HTML.
+        InvalidDocument::Malformed(_) => (
+            ErrorClass::InvalidContent,
+            "if a proxy or a login page answers in the registry's place, name the registry in NO_PROXY; else build and \
+             push the image again",
+        ),
+        InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
+            (ErrorClass::InvalidContent, "do not run it before it is clear who made it; build and push the image again")
         }
     };
-    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; build and push the image again"))
+    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; {remedy}"))
 }

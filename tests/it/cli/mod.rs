@@ -6,9 +6,14 @@ mod canaries;
 mod demo;
 mod files;
 mod help;
+mod inspect;
+mod interrupts;
+mod login;
 mod outputs;
 mod program;
+mod real;
 mod recorded;
+mod registries;
 mod scope;
 mod validate;
 

@@ -159,3 +159,19 @@ async fn an_empty_cluster_gives_a_valid_bundle() {
         program.run(&["validate", name]).await.exits(0);
     }
 }
+
+#[tokio::test]
+async fn the_configuration_file_sets_what_was_not_typed() {
+    let api = Plan::recorded().start().await;
+    let program = Program::with_cluster(&api);
+    std::fs::create_dir_all(program.home().join(".config/imagefacts")).unwrap();
+    let config = program.home().join(".config/imagefacts/config.toml");
+    std::fs::write(&config, "namespace = [\"kube-system\"]\n").unwrap();
+    let set = program.run(&["collect", "-o", "a.tar.gz"]).await.exits(0).bundle().facts();
+    assert_eq!(namespaces(&set), ["kube-system"]);
+    let flag = program.run(&["collect", "-n", "shop", "-o", "b.tar.gz"]).await.exits(0).bundle().facts();
+    assert_eq!(namespaces(&flag), ["shop"]);
+    std::fs::write(&config, "strict = true\nnamespaces = 1\n").unwrap();
+    program.run(&["collect"]).await.exits(2).says(&["config.toml:2", "namespaces"]);
+    assert_eq!(program.entries(), ["a.tar.gz", "b.tar.gz"]);
+}

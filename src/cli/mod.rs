@@ -1,10 +1,13 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use self::values::{duration, host, namespace, positive, whole};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -111,10 +114,10 @@ pub struct ScopeArgs {
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Only this namespace (repeatable)
-    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub namespace: Vec<String>,
     /// Not this namespace (repeatable)
-    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',')]
+    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub exclude_namespace: Vec<String>,
     /// Only pods and workloads with these labels: app=web,tier!=cache,env in (prod,test)
     #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
@@ -223,7 +226,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http and an unverified certificate for this registry (repeatable)
-    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
 }
 
@@ -259,7 +262,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
     pub per_registry: u32,
     /// How often a request is tried again
-    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES", value_parser = whole)]
     pub retries: u32,
     /// For one request
     #[arg(long, value_name = "DURATION", default_value = "15s", env = "IMAGEFACTS_REGISTRY_TIMEOUT", value_parser = duration)]
@@ -367,17 +370,6 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-/// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = "expected a duration longer than none, such as 500ms, 15s or 1m30s";
-    let parsed: jiff::SignedDuration = text.parse().map_err(|_| help.to_owned())?;
-    Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| help.to_owned())
-}
-
-fn positive(text: &str) -> Result<u32, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -387,14 +379,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for text in ["", "0s", "-1s", "10", "soon", "1 fortnight"] {
-            assert!(duration(text).is_err(), "{text:?}");
-        }
     }
 }

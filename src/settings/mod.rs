@@ -3,6 +3,7 @@
 mod config;
 mod registries;
 mod usage;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,10 +15,7 @@ use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
 
-use crate::cli::{
-    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
-    ScopeArgs,
-};
+use crate::cli::{Cli, CollectArgs, InspectArgs, LimitArgs, PlatformArgs, RegistryArgs, ScopeArgs};
 use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::limits::Limits;
@@ -157,7 +155,7 @@ pub struct RegistrySettings {
     pub authfile: Option<PathBuf>,
     /// directories with mounted pull secrets
     pub pull_secrets_dirs: Vec<PathBuf>,
-    /// the kubelet's credential provider plugins: their configuration, and the directory of their programs
+    /// the kubelet's plugins: their configuration, and the directory of their programs
     pub credential_providers: Option<(PathBuf, PathBuf)>,
     /// certificate authorities to trust too
     pub ca_file: Option<PathBuf>,
@@ -197,9 +195,7 @@ impl CollectSettings {
             output,
         }
     }
-}
 
-impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
@@ -291,28 +287,6 @@ impl From<crate::cli::OutputArgs> for OutputSettings {
     }
 }
 
-impl From<FallbackArg> for Fallback {
-    fn from(arg: FallbackArg) -> Self {
-        match arg {
-            FallbackArg::None => Self::None,
-            FallbackArg::Partial => Self::Partial,
-            FallbackArg::BestEffort => Self::BestEffort,
-        }
-    }
-}
-
-impl From<ProgressArg> for ProgressMode {
-    fn from(arg: ProgressArg) -> Self {
-        match arg {
-            ProgressArg::Auto => Self::Auto,
-            ProgressArg::Console => Self::Console,
-            ProgressArg::Plain => Self::Plain,
-            ProgressArg::Json => Self::Json,
-            ProgressArg::None => Self::None,
-        }
-    }
-}
-
 impl RegistrySettings {
     fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         Self {
@@ -338,16 +312,6 @@ impl RegistrySettings {
             ca_files: self.ca_file.iter().cloned().collect(),
             insecure: self.insecure.iter().chain(marked).cloned().collect(),
             ..RegistryOptions::default()
-        }
-    }
-}
-
-impl From<RedactArg> for RedactionMode {
-    fn from(arg: RedactArg) -> Self {
-        match arg {
-            RedactArg::Default => Self::Default,
-            RedactArg::Strict => Self::Strict,
-            RedactArg::Off => Self::Off,
         }
     }
 }

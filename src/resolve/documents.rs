@@ -50,10 +50,11 @@ impl Documents {
 
     /// The manifest or index that `digest` names.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let fetch = async {
+        // A request's future is large, and many are held by others: on the heap they are small for those.
+        let fetch = Box::pin(async {
             let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
             Ok(Arc::new(Parsed::new(&fetched)?))
-        };
+        });
         self.manifests.get_or_try(digest.clone(), fetch).await
     }
 
@@ -73,11 +74,11 @@ impl Documents {
         source: Source<'_>,
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
-        let fetch = async {
+        let fetch = Box::pin(async {
             let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
             let config = ImageConfig::parse(&bytes);
             config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))
-        };
+        });
         self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
     }
 

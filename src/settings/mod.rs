@@ -21,7 +21,7 @@ use crate::credentials::Credential;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
 use crate::registry::RegistryOptions;
-use crate::resolve::Fallback;
+use crate::resolve::{Attachments, Fallback};
 use crate::vocabulary::RedactionMode;
 
 /// The variable that fixes the clock.
@@ -107,6 +107,8 @@ pub struct CollectSettings {
     pub exclude_namespaces: Vec<String>,
     /// a label selector
     pub selector: Option<String>,
+    /// whether images are looked for in custom resources
+    pub custom_resources: bool,
     /// whether the pull secrets that pods name are read
     pub pull_secrets: bool,
     /// the platforms that were asked for; `None`: the nodes'
@@ -161,6 +163,8 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where attachments are looked for
+    pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
     pub hosts: BTreeMap<String, RegistryTable>,
 }
@@ -187,6 +191,7 @@ impl CollectSettings {
             namespaces: Vec::new(),
             exclude_namespaces: Vec::new(),
             selector: None,
+            custom_resources: true,
             pull_secrets: true,
             platforms: None,
             registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
@@ -198,14 +203,15 @@ impl CollectSettings {
 
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
+        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;
         Self {
             include_images: args.include_images,
             // -A is typed; a namespace beside it can only come from the environment.
             namespaces: if *all_namespaces { Vec::new() } else { namespace.clone() },
             exclude_namespaces: exclude_namespace.clone(),
             selector: selector.clone(),
-            pull_secrets: !no_pull_secrets,
+            custom_resources: !args.scope.no_custom_resources,
+            pull_secrets: !args.scope.no_pull_secrets,
             source: args.scope.into(),
             platforms: args.platforms.into(),
             registry: RegistrySettings::new(args.registry, hosts),
@@ -295,6 +301,7 @@ impl RegistrySettings {
             credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
+            attachments: args.attachments.into(),
             hosts,
         }
     }

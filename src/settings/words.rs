@@ -1,8 +1,8 @@
-//! From the words of flags to what the rest of the program calls them.
+//! The words that flags take, as the rooms know them.
 
-use crate::cli::{FallbackArg, ProgressArg, RedactArg};
+use crate::cli::{AttachmentsArg, FallbackArg, ProgressArg, RedactArg};
 use crate::progress::ProgressMode;
-use crate::resolve::Fallback;
+use crate::resolve::{Attachments, Fallback};
 use crate::vocabulary::RedactionMode;
 
 impl From<FallbackArg> for Fallback {
@@ -11,6 +11,16 @@ impl From<FallbackArg> for Fallback {
             FallbackArg::None => Self::None,
             FallbackArg::Partial => Self::Partial,
             FallbackArg::BestEffort => Self::BestEffort,
+        }
+    }
+}
+
+impl From<AttachmentsArg> for Attachments {
+    fn from(arg: AttachmentsArg) -> Self {
+        match arg {
+            AttachmentsArg::None => Self::None,
+            AttachmentsArg::Index => Self::Index,
+            AttachmentsArg::All => Self::All,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub(crate) mod bundle;
+mod canaries;
 mod demo;
 mod files;
 mod golden;

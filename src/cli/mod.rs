@@ -1,5 +1,6 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod reports;
 mod values;
 mod words;
 
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
 use self::values::{duration, host, namespace, positive, whole};
 pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
@@ -36,20 +38,21 @@ Examples:
   imagefacts collect --include-images               the cluster of your current context
   imagefacts collect --include-images -n shop       one namespace of it
   kubectl get pods,deploy -A -o json | imagefacts collect --include-images --from -
-  imagefacts inspect nginx:1.29                     one image, no cluster";
+  imagefacts inspect nginx:1.29                     one image, no cluster
+  imagefacts show support-bundle.tar.gz             what is wrong, and the way out
+  imagefacts diff old.tar.gz new.tar.gz             what changed since then";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would take the place of the command's own help")]
 pub enum Command {
-    /// Discover every image that the cluster uses, and write a support bundle
     Collect(Box<CollectArgs>),
-    /// Look at images without a cluster
     Inspect(Box<InspectArgs>),
-    /// Check a bundle, or a facts.json, against the schema
+    Show(ShowArgs),
+    Diff(DiffArgs),
+    Optimize(OptimizeArgs),
     Validate(ValidateArgs),
-    /// Print a JSON Schema
     Schema(SchemaArgs),
-    /// Do the whole of `collect --include-images` on a built-in sample cluster and registry
     Demo(DemoArgs),
 }
 
@@ -279,31 +282,6 @@ Examples:
 Exit codes:
   0 all is well    1 nothing was done    2 wrong usage    3 a reference failed";
 
-/// The form of a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// for a person
-    #[default]
-    Table,
-    /// for a program
-    Json,
-}
-
-/// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  imagefacts validate support-bundle-2026-11-20T15_10_00.tar.gz
-  imagefacts collect --include-images -o - | imagefacts validate -
-
-Exit codes:
-  0 valid    1 it could not be read    2 wrong usage    3 not valid")]
-pub struct ValidateArgs {
-    /// A bundle (.tar.gz), or a facts.json; - for stdin
-    #[arg(value_name = "BUNDLE|facts.json")]
-    pub path: PathBuf,
-}
-
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -342,12 +320,10 @@ pub struct DemoArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

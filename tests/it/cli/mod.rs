@@ -4,6 +4,7 @@ mod bad_input;
 mod bundle;
 mod demo;
 mod files;
+mod golden;
 mod help;
 mod inspect;
 mod interrupts;
@@ -13,6 +14,7 @@ mod program;
 mod real;
 mod recorded;
 mod registries;
+mod reports;
 mod scope;
 mod validate;
 

@@ -34,6 +34,7 @@ mod tls_fault;
 mod tokens;
 mod transport;
 mod trust;
+mod turns;
 mod verify;
 mod words;
 

@@ -185,9 +185,7 @@ impl CollectSettings {
             output,
         }
     }
-}
 
-impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;

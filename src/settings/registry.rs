@@ -14,6 +14,10 @@ use crate::resolve::Attachments;
 pub struct RegistrySettings {
     /// credentials in a file
     pub authfile: Option<PathBuf>,
+    /// directories with mounted pull secrets
+    pub pull_secrets_dirs: Vec<PathBuf>,
+    /// the kubelet's plugins: their configuration, and the directory of their programs
+    pub credential_providers: Option<(PathBuf, PathBuf)>,
     /// certificate authorities to trust too
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
@@ -38,6 +42,8 @@ impl RegistrySettings {
         }
         Self {
             authfile: args.authfile,
+            pull_secrets_dirs: args.pull_secrets_dir,
+            credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
             mirrors,

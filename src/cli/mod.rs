@@ -212,7 +212,7 @@ pub struct RegistryArgs {
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
     /// Ask this server first for what the registry HOST has: a host, or a URL (repeatable, in order)
-    #[arg(long, value_name = "HOST=ENDPOINT", env = "IMAGEFACTS_MIRROR", value_delimiter = ',', value_parser = MirrorParser)]
+    #[arg(long, value_name = "HOST=ENDPOINT", env = "IMAGEFACTS_MIRROR", hide_env_values = true, value_delimiter = ',', value_parser = MirrorParser)]
     pub mirror: Vec<MirrorArg>,
     /// Ask mirrors, and respect blocks, as this registries.conf of podman or CRI-O says
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_REGISTRIES_CONF")]

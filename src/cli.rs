@@ -1,11 +1,15 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod registry;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::image::Platform;
+
+pub use registry::{CheckArgs, RegistryCommand};
 
 /// Learn everything about the container images of a Kubernetes cluster.
 ///
@@ -40,6 +44,9 @@ pub enum Command {
     Collect(Box<CollectArgs>),
     /// Look at images without a cluster
     Inspect(Box<InspectArgs>),
+    /// Ask a registry what works and what does not
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     /// Check a bundle, or a facts.json, against the schema
     Validate(ValidateArgs),
     /// Print a JSON Schema

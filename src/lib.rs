@@ -12,6 +12,7 @@
 //! what `imagefacts demo` runs on.
 
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -15,7 +15,7 @@ use crate::settings::{Environment, RegistrySettings};
 use crate::stop::Stop;
 
 /// A client and our own credentials, ready to be used.
-pub(super) struct Registries {
+pub(crate) struct Registries {
     client: RegistryClient,
     local: LocalSources,
     limits: Limits,
@@ -24,7 +24,7 @@ pub(super) struct Registries {
 
 impl Registries {
     /// Reads the files that the settings name, and sets up the client.
-    pub(super) fn set_up(
+    pub(crate) fn set_up(
         settings: &RegistrySettings,
         limits: &Limits,
         environment: &Environment,
@@ -35,6 +35,15 @@ impl Registries {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
         Ok(Self { client, local, limits: limits.clone(), clock })
+    }
+
+    /// The parts, to ask `hosts` and nobody else.
+    pub(crate) fn for_hosts<'a>(
+        self,
+        hosts: impl Iterator<Item = &'a str>,
+    ) -> Result<(RegistryClient, Keychain), CollectError> {
+        self.local.check_hosts(hosts)?;
+        Ok((self.client, Keychain::new(None, self.local)))
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.

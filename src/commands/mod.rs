@@ -5,6 +5,7 @@ mod demo;
 mod inspect;
 mod logging;
 mod print;
+mod registry;
 mod schema;
 mod signals;
 mod validate;
@@ -15,7 +16,7 @@ use std::future::Future;
 
 use anyhow::Context;
 
-use crate::cli::Command;
+use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
 
@@ -51,6 +52,7 @@ pub fn main(args: &[OsString]) -> Exit {
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, &told)),
         Command::Inspect(args) => run(inspect::run(*args, &told)),
+        Command::Registry(RegistryCommand::Check(args)) => run(registry::check(*args, &told)),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => run(demo::run(args, &told)),

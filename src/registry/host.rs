@@ -16,7 +16,7 @@ pub(super) struct Host {
     /// `docker.io`, `localhost:5000`
     pub name: String,
     /// who is asked, in order; the registry itself is the last
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<Arc<Endpoint>>,
     /// what is left of its quota, by login
     pub quotas: Quotas,
     permits: Semaphore,
@@ -35,7 +35,7 @@ impl Host {
     pub(super) fn new(name: &str, endpoints: Vec<Endpoint>, permits: usize) -> Self {
         Self {
             name: name.to_owned(),
-            endpoints,
+            endpoints: endpoints.into_iter().map(Arc::new).collect(),
             quotas: Quotas::of(name),
             permits: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
             requests: AtomicU64::new(0),

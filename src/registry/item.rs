@@ -8,7 +8,7 @@ use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
 use super::authorization::Login;
 use super::authorization::{Authorized, authorized};
-use super::endpoint::{Endpoint, api_url};
+use super::endpoint::{Endpoint, api_root, api_url};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
 use super::quota::Pull;
@@ -52,7 +52,8 @@ pub(super) struct Item<'a> {
     repository: &'a Repository,
     credential: &'a Credential,
     method: Method,
-    path: String,
+    /// below the repository; absent for the API itself
+    path: Option<String>,
     accept: &'static str,
 }
 
@@ -65,7 +66,7 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
-        let path = format!("manifests/{}", target.text);
+        let path = Some(format!("manifests/{}", target.text));
         Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
     }
 
@@ -77,8 +78,22 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Config, name, server: "" };
-        let path = format!("blobs/{digest}");
+        let path = Some(format!("blobs/{digest}"));
         Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
+    }
+
+    /// The API itself, which says whether a login is good; `repository` is any that the credential applies to.
+    pub(super) fn api(repository: &'a Repository, credential: &'a Credential) -> Self {
+        let subject = Subject { stage: ErrorStage::Credentials, name: repository.registry(), server: "" };
+        Self { subject, repository, credential, method: Method::GET, path: None, accept: "*/*" }
+    }
+
+    /// Where `base` has it.
+    fn url(&self, base: &Url) -> Option<Url> {
+        match &self.path {
+            Some(path) => api_url(base, self.repository.path(), path),
+            None => api_root(base),
+        }
     }
 
     /// The registry that references name.
@@ -114,15 +129,11 @@ impl<'a> Item<'a> {
         let pull = self.begin_pull(caller, endpoint, &login)?;
         let mut outcome = Err(Trouble::Final(self.unreachable().into()));
         for base in endpoint.bases() {
-            let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
+            let Some(url) = self.url(base) else { continue };
             outcome = self.send(caller, tokens, url).await;
-            match &outcome {
-                Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
-                Err(Trouble::Request(fault)) if fault.other_protocol => continue,
-                Ok(_) => endpoint.speaks(base),
-                Err(_) => {}
+            if is_understood(endpoint, base, outcome.as_ref().map(|authorized| &authorized.answer)) {
+                break;
             }
-            break;
         }
         let authorized = outcome?;
         if endpoint.via == Via::Registry {
@@ -189,6 +200,17 @@ impl<'a> Item<'a> {
             }
         }
     }
+}
+
+/// Whether the server speaks the protocol of `base`, as far as `outcome` tells; it is noted.
+pub(super) fn is_understood(endpoint: &Endpoint, base: &Url, outcome: Result<&Answer, &Trouble>) -> bool {
+    match outcome {
+        Ok(answer) if answer.wants_tls() => return false,
+        Err(Trouble::Request(fault)) if fault.other_protocol => return false,
+        Ok(_) => endpoint.speaks(base),
+        Err(_) => {}
+    }
+    true
 }
 
 #[cfg(test)]

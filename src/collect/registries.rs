@@ -10,7 +10,7 @@ use crate::credentials::{Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
-use crate::resolve::{self, Fallback, Resolution, Resolver, Want};
+use crate::resolve::{self, Attachments, Fallback, Resolution, Resolver, Want};
 use crate::settings::{Environment, RegistrySettings};
 use crate::stop::Stop;
 
@@ -19,6 +19,7 @@ pub(crate) struct Registries {
     client: RegistryClient,
     local: LocalSources,
     limits: Limits,
+    attachments: Attachments,
     clock: Clock,
 }
 
@@ -34,7 +35,7 @@ impl Registries {
     ) -> Result<Self, CollectError> {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
-        Ok(Self { client, local, limits: limits.clone(), clock })
+        Ok(Self { client, local, limits: limits.clone(), attachments: settings.attachments, clock })
     }
 
     /// The parts, to ask `hosts` and nobody else.
@@ -62,6 +63,7 @@ impl Registries {
             keychain: Arc::clone(&keychain),
             limits: self.limits,
             fallback,
+            attachments: self.attachments,
             clock: self.clock,
         };
         let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;

@@ -28,6 +28,7 @@ mod item;
 mod options;
 mod probe;
 mod quota;
+mod referrers;
 mod retry;
 mod safety;
 mod tokens;

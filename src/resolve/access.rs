@@ -138,7 +138,7 @@ impl Attempts {
         reference: &Reference,
         credential: &Credential,
     ) -> Result<Top, Failure> {
-        let answer = top(session, reference, credential).await;
+        let answer = Box::pin(top(session, reference, credential)).await;
         match &answer {
             Ok(_) => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),

@@ -50,10 +50,11 @@ impl Documents {
 
     /// The manifest or index that `digest` names.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let fetch = async {
+        // A request's future is large, and many are held by others: on the heap they are small for those.
+        let fetch = Box::pin(async {
             let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
             Ok(Arc::new(Parsed::new(&fetched)?))
-        };
+        });
         self.manifests.get_or_try(digest.clone(), fetch).await
     }
 
@@ -73,11 +74,11 @@ impl Documents {
         source: Source<'_>,
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
-        let fetch = async {
+        let fetch = Box::pin(async {
             let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
             let config = ImageConfig::parse(&bytes);
             config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))
-        };
+        });
         self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
@@ -125,11 +126,17 @@ impl Parsed {
 }
 
 fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failure {
-    let class = match error {
-        InvalidDocument::Unsupported(_) => ErrorClass::Unsupported,
-        InvalidDocument::Malformed(_) | InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
-            ErrorClass::InvalidContent
+    let (class, remedy) = match error {
+        InvalidDocument::Unsupported(_) => (ErrorClass::Unsupported, "only its owner can say what it is for"),
+        // A login page that stands in for the registry answers 200 with HTML.
+        InvalidDocument::Malformed(_) => (
+            ErrorClass::InvalidContent,
+            "if a proxy or a login page answers in the registry's place, name the registry in NO_PROXY; else build and \
+             push the image again",
+        ),
+        InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
+            (ErrorClass::InvalidContent, "do not run it before it is clear who made it; build and push the image again")
         }
     };
-    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; build and push the image again"))
+    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; {remedy}"))
 }

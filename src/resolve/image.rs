@@ -1,10 +1,11 @@
 //! Resolves one image. What was learned stays when its time is over half-way.
 
 use super::access::{Attempts, Opened, Top};
+use super::attachments::Lookups;
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
-use super::{Answer, Named, Resolver, RunningDigest, Want};
+use super::{Answer, Attachments, Named, Resolver, RunningDigest, Want};
 use crate::image::{Digest, Failure};
 use crate::registry::Session;
 use crate::stop::Stop;
@@ -14,6 +15,7 @@ use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
 pub(super) struct Shared {
     pub(super) resolver: Resolver,
     pub(super) documents: Documents,
+    pub(super) lookups: Lookups,
     pub(super) stop: Stop,
 }
 
@@ -56,6 +58,7 @@ impl Learned {
                 self.read(shared, source, want, top).await;
                 let more = self.attempts.try_the_kubelets(session, &want.reference).await;
                 self.failures.extend(more);
+                self.look_up_attachments(shared, source).await;
             }
             Err(failure) => {
                 self.failures.extend(failure);
@@ -86,8 +89,18 @@ impl Learned {
         self.ask_for_running(shared, source, want, Some(&known)).await;
     }
 
+    /// Looks up what is attached to what the reference names and to the wanted platforms' manifests.
+    async fn look_up_attachments(&mut self, shared: &Shared, source: Source<'_>) {
+        let Some(named) = self.named.as_ref().filter(|_| shared.resolver.attachments == Attachments::All) else {
+            return;
+        };
+        let variants = self.manifests.variants.iter().map(|variant| variant.digest.clone());
+        let failures = shared.lookups.look_up(source, variants.chain([named.digest.clone()]).collect()).await;
+        self.failures.extend(failures);
+    }
+
     async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
-        let (running, failures) = classify(&shared.documents, source, &want.running, known).await;
+        let (running, failures) = classify(&shared.documents, source, &want.running, &want.platforms, known).await;
         self.running = running;
         self.failures.extend(failures);
     }

@@ -8,6 +8,7 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
 use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
@@ -62,7 +63,7 @@ impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents: Documents::default(), stop }),
+            shared: Arc::new(Shared { resolver, documents: Documents::default(), lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -176,6 +177,8 @@ impl Run {
         Resolution {
             answers: self.answers,
             documents: self.shared.documents.looked(),
+            attachments: self.shared.resolver.attachments,
+            attached: self.shared.lookups.found(),
             registries,
             cache_hits: 0,
             gaps,

@@ -4,10 +4,17 @@ mod bad_input;
 mod bundle;
 mod demo;
 mod files;
+mod golden;
 mod help;
+mod inspect;
+mod interrupts;
+mod login;
 mod outputs;
 mod program;
+mod real;
 mod recorded;
+mod registries;
+mod reports;
 mod scope;
 mod validate;
 

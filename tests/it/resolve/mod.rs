@@ -1,6 +1,7 @@
 //! Resolving against a registry over a real socket: what is learned, and exactly what is asked for.
 
 mod access;
+mod attachments;
 mod course;
 mod fake_registry;
 mod images;
@@ -20,7 +21,7 @@ use imagefacts::event::{Event, Events, Sink};
 use imagefacts::image::{Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
-use imagefacts::resolve::{Answer, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 struct Bench {
     limits: Limits,
     fallback: Fallback,
+    attachments: Attachments,
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
@@ -74,6 +76,7 @@ impl Bench {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
             fallback: Fallback::BestEffort,
+            attachments: Attachments::default(),
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
@@ -96,6 +99,7 @@ impl Bench {
             keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
             limits: self.limits.clone(),
             fallback: self.fallback,
+            attachments: self.attachments,
             clock: Clock::System,
         };
         resolve(wants, resolver, &events, &self.stop).await

@@ -3,6 +3,7 @@
 //! Each server that would be asked for an image is looked at: the mirrors in order, then the registry itself. Nothing
 //! is fetched: whether a repository may be pulled from is asked by HEAD, which costs nothing of a quota.
 
+mod access;
 mod report;
 mod target;
 
@@ -15,16 +16,16 @@ pub use report::{
 };
 pub use target::{InvalidTarget, Target};
 
+use access::Trial;
+
 use crate::clock::Clock;
 use crate::collect::{CollectError, Registries};
-use crate::credentials::{Candidate, Credential, Keychain};
+use crate::credentials::{Candidate, Keychain};
 use crate::event::Events;
 use crate::facts::document::RateLimit;
-use crate::image::Failure;
-use crate::registry::{Login, RegistryClient, Server};
+use crate::registry::{RegistryClient, Server};
 use crate::settings::{CheckSettings, Environment};
 use crate::stop::Stop;
-use crate::vocabulary::{ErrorClass, Via};
 
 /// Checks every target, side by side.
 ///
@@ -63,46 +64,10 @@ async fn check_registry(client: &RegistryClient, keychain: &Keychain, target: &T
 
 async fn check_server(server: &Server<'_>, candidates: &[Candidate], target: &Target) -> EndpointCheck {
     let look = server.look().await;
-    let greeting = look.greeting.as_ref().ok();
-    let access = match (greeting.map(|greeting| &greeting.login), target.is_repository(), server.via()) {
-        // Who is not reached says nothing of credentials, and whoever has mirrors need not log in to them.
-        (None, ..) | (_, false, Via::Mirror) => Vec::new(),
-        // The last candidate is nobody.
-        (Some(_), true, Via::Mirror) => {
-            join_all(candidates.last().map(|nobody| may_read(server, nobody, target))).await
-        }
-        (Some(login), ..) => log_in(server, candidates, target, login).await,
+    // Who is not reached says nothing of credentials.
+    let access = match &look.greeting {
+        Ok(greeting) => Trial { server, target, greeting }.run(candidates).await,
+        Err(_) => Vec::new(),
     };
     EndpointCheck::new(look, server.via(), access)
-}
-
-/// Tries one credential after the other until one is accepted, as for an image.
-async fn log_in(server: &Server<'_>, candidates: &[Candidate], target: &Target, login: &Login) -> Vec<AccessCheck> {
-    let mut tried = Vec::new();
-    for candidate in candidates {
-        let is_anonymous = matches!(candidate.credential, Credential::Anonymous);
-        let access = match target.is_repository() {
-            true => may_read(server, candidate, target).await,
-            // What a token server gives to everyone depends on the repository.
-            false if is_anonymous && matches!(login, Login::Bearer { .. }) => break,
-            false => AccessCheck::of(candidate, server.log_in(target.repository(), &candidate.credential).await),
-        };
-        let is_last = access.accepted;
-        tried.push(access);
-        if is_last {
-            break;
-        }
-    }
-    tried
-}
-
-async fn may_read(server: &Server<'_>, candidate: &Candidate, target: &Target) -> AccessCheck {
-    let answer = server.may_read(target.repository(), target.item(), &candidate.credential).await;
-    match answer {
-        // Who may not look is told so; that nobody tagged anything `latest` is no refusal.
-        Err(Failure { class: ErrorClass::NotFound, .. }) if !target.is_explicit() && server.via() == Via::Registry => {
-            AccessCheck { found: Some(false), ..AccessCheck::of(candidate, Ok(())) }
-        }
-        answer => AccessCheck { found: answer.is_ok().then_some(true), ..AccessCheck::of(candidate, answer) },
-    }
 }

@@ -7,7 +7,7 @@ use crate::clock::Time;
 use crate::credentials::Candidate;
 use crate::facts::document::RateLimit;
 use crate::image::Failure;
-use crate::registry::{Certificate, Handshake, Login, Look};
+use crate::registry::{Certificate, Greeting, Handshake, Login, Look};
 use crate::vocabulary::{AccessSource, ErrorClass, Via};
 
 /// The whole report.
@@ -155,8 +155,8 @@ impl EndpointCheck {
             Ok(greeting) => (Some(greeting), None),
             Err(failure) => (None, Some(CheckError::of(&failure))),
         };
-        let no_registry =
-            greeting.as_ref().map(|greeting| greeting.status).filter(|status| !matches!(status, 200 | 401));
+        let no_registry = greeting.as_ref().filter(|greeting| !greeting.is_a_registrys());
+        let no_registry = no_registry.map(|greeting| CheckError::no_registry(&look.endpoint, greeting.status));
         Self {
             via,
             addresses: look.addresses.iter().map(ToString::to_string).collect(),
@@ -164,9 +164,9 @@ impl EndpointCheck {
             tls: look.handshake.map(|handshake| TlsCheck::new(handshake, greeting.is_some())),
             status: greeting.as_ref().map(|greeting| greeting.status),
             latency_ms: greeting.as_ref().map(|greeting| greeting.latency_ms),
-            auth: greeting.map(|greeting| AuthCheck::new(greeting.login)),
+            auth: greeting.filter(Greeting::is_a_registrys).map(|greeting| AuthCheck::new(greeting.login)),
             access,
-            error: error.or_else(|| no_registry.map(|status| CheckError::no_registry(&look.endpoint, status))),
+            error: error.or(no_registry),
             endpoint: look.endpoint,
         }
     }

@@ -5,10 +5,10 @@ use clap::{Args, Subcommand};
 use super::{LimitArgs, RegistryArgs, ReportFormat};
 use crate::check::Target;
 
-/// The commands about registries.
+/// Ask registries about themselves.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would take the place of the command's own help")]
 pub enum RegistryCommand {
-    /// Reachability, TLS, login, rate limit: what works, what not, why, and what to do
     Check(Box<CheckArgs>),
 }
 

@@ -58,6 +58,14 @@ pub struct Greeting {
     pub login: Login,
 }
 
+impl Greeting {
+    /// Whether a registry answers so: 200, or 401 to who has to log in first
+    /// (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support>).
+    pub fn is_a_registrys(&self) -> bool {
+        matches!(self.status, 200 | 401)
+    }
+}
+
 /// How a registry wants to be logged in to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {

@@ -84,9 +84,8 @@ fn endpoint_rows(endpoint: &EndpointCheck, registry: &RegistryCheck) -> Vec<Row>
         rows.extend(tls_rows(tls, failed(ErrorClass::Tls)));
     }
     let is_told = failed(ErrorClass::Dns).is_some() || (endpoint.tls.is_some() && failed(ErrorClass::Tls).is_some());
-    if let (Some(status), Some(latency)) = (endpoint.status, endpoint.latency_ms) {
-        let mark = if endpoint.error.is_none() { Mark::Good } else { Mark::Bad };
-        rows.push(Row(mark, "answer", format!("{status} to GET /v2/ after {}", duration(latency))));
+    if let (Some(status), Some(latency), None) = (endpoint.status, endpoint.latency_ms, &endpoint.error) {
+        rows.push(Row(Mark::Good, "answer", format!("{status} to GET /v2/ after {}", duration(latency))));
     }
     rows.extend(
         endpoint.error.iter().filter(|_| !is_told).map(|error| Row(Mark::Bad, "answer", error.message.clone())),
@@ -109,11 +108,11 @@ fn tls_rows(tls: &TlsCheck, error: Option<&CheckError>) -> Vec<Row> {
     let mark = if error.is_some() { Mark::Bad } else { Mark::Good };
     let mut rows = vec![Row(mark, "TLS", format!("{}, {shown}{untrusted}", tls.protocol))];
     if let Some(end) = tls.certificates.last() {
-        rows.push(Row(
-            Mark::Plain,
-            "issuer",
-            format!("{}, at the end of {} shown", end.issuer, tls.certificates.len()),
-        ));
+        let chain = match tls.certificates.len() {
+            1 => String::new(),
+            length => format!(", at the end of a chain of {length}"),
+        };
+        rows.push(Row(Mark::Plain, "issuer", format!("{}{chain}", end.issuer)));
     }
     rows.extend(error.map(|error| Row(Mark::Bad, "trust", error.message.clone())));
     rows

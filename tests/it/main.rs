@@ -12,3 +12,4 @@ mod registry_client;
 mod resolve;
 mod serve;
 mod support;
+mod vendors;

@@ -4,7 +4,7 @@ mod auth;
 mod faults;
 mod hostile;
 mod mirrors;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use std::time::Duration;

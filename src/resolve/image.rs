@@ -33,11 +33,15 @@ struct Learned {
 pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
     let session = shared.resolver.client.session();
     let mut learned = Learned::default();
-    let work = shared.stop.or(learned.learn(shared, &session, &want));
-    let cut_short = match tokio::time::timeout(shared.resolver.limits.image_timeout, work).await {
-        Ok(Some(())) => None,
-        Ok(None) => Some((ErrorClass::Canceled, "the run ended before this image was done")),
-        Err(_) => Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout")),
+    let cut_short = tokio::select! {
+        biased;
+        done = shared.stop.or(learned.learn(shared, &session, &want)) => match done {
+            Some(()) => None,
+            None => Some((ErrorClass::Canceled, "the run ended before this image was done")),
+        },
+        () = session.is_over() => {
+            Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout"))
+        }
     };
     learned.failures.extend(cut_short.map(|(class, why)| {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));

@@ -12,6 +12,7 @@ mod choose;
 mod documents;
 mod image;
 mod manifests;
+mod queue;
 mod run;
 mod running;
 

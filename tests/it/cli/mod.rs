@@ -1,7 +1,7 @@
 //! What a user does: the built binary, its streams, its exit codes, and what it leaves on the disk.
 
 mod bad_input;
-mod bundle;
+pub(crate) mod bundle;
 mod demo;
 mod files;
 mod golden;
@@ -10,7 +10,7 @@ mod inspect;
 mod interrupts;
 mod login;
 mod outputs;
-mod program;
+pub(crate) mod program;
 mod real;
 mod recorded;
 mod registries;

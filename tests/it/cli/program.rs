@@ -149,7 +149,7 @@ impl Ran {
 
     /// The bundle whose path stdout names.
     #[track_caller]
-    pub(super) fn bundle(&self) -> Bundle {
+    pub(crate) fn bundle(&self) -> Bundle {
         Bundle::read(&fs::read(self.path()).unwrap())
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,10 +36,16 @@ pub(crate) enum Reply {
     Full(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// these bytes, and then the connection is closed
     Raw(&'static str),
+    /// the same
+    Bytes(Vec<u8>),
     /// these bytes, and then nothing
     Stall(&'static str),
     /// this head, and a body without end
     Endless(&'static str),
+    /// the first, and then the second again and again
+    Flood(Vec<u8>, Vec<u8>),
+    /// the first at once, and the second a byte each second
+    Drip(Vec<u8>, Vec<u8>),
 }
 
 /// An answer with a JSON body.
@@ -58,6 +65,7 @@ impl Reply {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -75,9 +83,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let (answer, log) = (Arc::new(answer), Arc::clone(&seen));
+        let connections = Arc::<AtomicUsize>::default();
+        let (answer, log, count) = (Arc::new(answer), Arc::clone(&seen), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, SeqCst);
                 let (answer, log, tls) = (Arc::clone(&answer), Arc::clone(&log), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -90,7 +100,12 @@ impl Server {
                 });
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections }
+    }
+
+    /// How often it was connected to so far, whether or not anything was asked then.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
     }
 
     /// All that it was asked so far.
@@ -154,6 +169,7 @@ where
             }
         }
         Reply::Raw(text) => stream.write_all(text.as_bytes()).await.ok()?,
+        Reply::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
         Reply::Stall(text) => {
             stream.write_all(text.as_bytes()).await.ok()?;
             tokio::time::sleep(Duration::from_secs(600)).await;
@@ -163,6 +179,22 @@ where
             let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
             loop {
                 stream.write_all(chunk.as_bytes()).await.ok()?;
+            }
+        }
+        Reply::Flood(head, chunk) => {
+            stream.write_all(&head).await.ok()?;
+            loop {
+                stream.write_all(&chunk).await.ok()?;
+                // Endless, but not so fast that nothing else could be done on this machine.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        Reply::Drip(head, body) => {
+            stream.write_all(&head).await.ok()?;
+            for byte in body {
+                stream.write_all(&[byte]).await.ok()?;
+                stream.flush().await.ok()?;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
@@ -178,6 +210,10 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
         let mut chunk = [0; 4096];
         let length = stream.read(&mut chunk).await.ok().filter(|length| *length > 0)?;
         bytes.extend_from_slice(&chunk[..length]);
+        // A TLS handshake: this is a server of plain http.
+        if bytes.first() == Some(&0x16) {
+            return None;
+        }
     };
     let text = String::from_utf8(bytes[..head].to_vec()).ok()?;
     let mut lines = text.lines();

@@ -17,6 +17,7 @@
 
 pub mod analyze;
 pub mod bundle;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -1,5 +1,6 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod registry;
 mod reports;
 mod values;
 mod words;
@@ -13,6 +14,8 @@ pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, Sectio
 use self::values::{duration, host, namespace, positive, whole};
 pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
+
+pub use registry::{CheckArgs, RegistryCommand};
 
 /// Learn everything about the container images of a Kubernetes cluster.
 ///
@@ -48,6 +51,8 @@ Examples:
 pub enum Command {
     Collect(Box<CollectArgs>),
     Inspect(Box<InspectArgs>),
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     Show(ShowArgs),
     Diff(DiffArgs),
     Optimize(OptimizeArgs),

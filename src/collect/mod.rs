@@ -22,7 +22,7 @@ use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
 use execution::Execution;
-use registries::Registries;
+pub(crate) use registries::Registries;
 use source::Found;
 use wants::wants;
 

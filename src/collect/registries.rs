@@ -15,7 +15,7 @@ use crate::settings::{Environment, RegistrySettings};
 use crate::stop::Stop;
 
 /// A client and our own credentials, ready to be used.
-pub(super) struct Registries {
+pub(crate) struct Registries {
     client: RegistryClient,
     local: LocalSources,
     limits: Limits,
@@ -25,7 +25,7 @@ pub(super) struct Registries {
 
 impl Registries {
     /// Reads the files that the settings name, and sets up the client.
-    pub(super) fn set_up(
+    pub(crate) fn set_up(
         settings: &RegistrySettings,
         limits: &Limits,
         environment: &Environment,
@@ -36,6 +36,15 @@ impl Registries {
         let local = local_sources(settings, environment)?;
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
         Ok(Self { client, local, limits: limits.clone(), attachments: settings.attachments, clock })
+    }
+
+    /// The parts, to ask `hosts` and nobody else.
+    pub(crate) fn for_hosts<'a>(
+        self,
+        hosts: impl Iterator<Item = &'a str>,
+    ) -> Result<(RegistryClient, Keychain), CollectError> {
+        self.local.check_hosts(hosts)?;
+        Ok((self.client, Keychain::new(None, self.local)))
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.

@@ -8,6 +8,7 @@ mod logging;
 mod optimize;
 mod print;
 mod read;
+mod registry;
 mod schema;
 mod show;
 mod signals;
@@ -19,7 +20,7 @@ use std::future::Future;
 
 use anyhow::Context;
 
-use crate::cli::Command;
+use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
 
@@ -55,6 +56,7 @@ pub fn main(args: &[OsString]) -> Exit {
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, &told)),
         Command::Inspect(args) => run(inspect::run(*args, &told)),
+        Command::Registry(RegistryCommand::Check(args)) => run(registry::check(*args, &told)),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(&args),
         Command::Optimize(args) => optimize::run(&args),

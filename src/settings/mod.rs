@@ -1,5 +1,6 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod check;
 mod config;
 mod registries;
 mod usage;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
@@ -69,7 +71,7 @@ pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation,
 
 /// The configuration file of a command that takes one: what `--config` names, else the user's own.
 fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
-    let (_, matches) = matches.subcommand()?;
+    let (_, matches) = usage::command(matches)?;
     let named = matches.try_get_one::<PathBuf>("config").ok()?;
     named.cloned().or_else(|| config::default_file(environment))
 }

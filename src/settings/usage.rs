@@ -25,7 +25,7 @@ const PAIRS: &[(&str, &str)] = &[
 
 /// Refuses combinations of flags that contradict each other, or that would do nothing.
 pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
-    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let Some((name, matches)) = command(matches) else { return Ok(()) };
     let typed = |id: &str| {
         matches.ids().any(|known| known.as_str() == id) && matches.value_source(id) == Some(ValueSource::CommandLine)
     };
@@ -48,6 +48,12 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
         return Err(error(name, ErrorKind::MissingRequiredArgument, message));
     }
     Ok(())
+}
+
+/// The command that was typed, which may stand within a group, and its flags.
+pub(super) fn command(matches: &ArgMatches) -> Option<(&str, &ArgMatches)> {
+    let (name, matches) = matches.subcommand()?;
+    command(matches).or(Some((name, matches)))
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {

@@ -26,6 +26,7 @@ const BLIND: &[(&str, &[&str])] = &[
     ("credentials", &["registry", "resolve", "facts", "bundle", "progress", "commands", "serve"]),
     ("registry", &["facts", "bundle", "progress", "commands", "serve", "render"]),
     ("resolve", &["facts", "bundle", "progress", "commands", "serve", "render"]),
+    ("check", &["resolve", "analyze", "bundle", "progress", "commands", "serve", "render", "cli"]),
     ("facts", &["registry", "analyze", "bundle", "progress", "commands", "serve", "render", "settings", "cli"]),
     ("bundle", &["cluster", "registry", "resolve", "progress", "commands", "serve", "render", "settings", "cli"]),
     ("progress", &["cluster", "registry", "resolve", "facts", "bundle", "commands", "serve", "settings", "cli"]),

@@ -20,4 +20,4 @@ mod scope;
 mod validate;
 
 use bundle::Bundle;
-use program::{Program, Ran};
+pub(crate) use program::{Program, Ran};

@@ -1,21 +1,25 @@
 //! What is asked for in a repository, and how one server is asked for it.
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
+use super::authorization::Login;
 use super::authorization::{Authorized, authorized};
 use super::endpoint::{Endpoint, api_url};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
+use super::quota::Pull;
 use super::safety::Guard;
 use super::tokens::Tokens;
 use super::verify::Mismatch;
 use super::words::Confidence;
 use crate::credentials::Credential;
+use crate::event::Event;
 use crate::image::{Digest, Failure, MediaType, Reference, Repository};
-use crate::vocabulary::{ErrorClass, ErrorStage};
+use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// A tag or a digest, safe to be part of a URL.
 pub(super) struct Target {
@@ -106,6 +110,8 @@ impl<'a> Item<'a> {
         endpoint: &Endpoint,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
+        let login = Login::of(self.credential);
+        let pull = self.begin_pull(caller, endpoint, &login)?;
         let mut outcome = Err(Trouble::Final(self.unreachable().into()));
         for base in endpoint.bases() {
             let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
@@ -118,7 +124,33 @@ impl<'a> Item<'a> {
             }
             break;
         }
-        self.judge(caller, outcome?, verify)
+        let authorized = outcome?;
+        if endpoint.via == Via::Registry {
+            caller.host.quotas.note(&login, &authorized.answer.headers, pull);
+        }
+        self.judge(caller, authorized, verify)
+    }
+
+    /// The right to fetch a manifest where that counts as a pull.
+    fn begin_pull<'c>(
+        &self,
+        caller: Caller<'c>,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<Pull<'c>>, Trouble> {
+        let is_pull = self.method == Method::GET && self.subject.stage == ErrorStage::Manifest;
+        if !is_pull || endpoint.via != Via::Registry {
+            return Ok(None);
+        }
+        let wire = caller.wire;
+        caller.host.quotas.begin_pull(login).map(Some).map_err(|held| {
+            if held.is_first {
+                let left = wire.stop.deadline().saturating_duration_since(Instant::now());
+                let (host, reason) = (caller.host.name.clone(), format!("it has {}", held.left));
+                wire.events.emit(Event::Paused { host, seconds: left.as_secs(), reason });
+            }
+            held.fault(&endpoint.origin()).into()
+        })
     }
 
     async fn send(&self, caller: Caller<'_>, tokens: &Tokens, url: Url) -> Result<Authorized, Trouble> {
@@ -141,7 +173,6 @@ impl<'a> Item<'a> {
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
         let Authorized { answer, authorization } = authorized;
-        caller.host.note_quota(&answer.headers);
         if answer.status != StatusCode::OK {
             let with_credential = !matches!(self.credential, Credential::Anonymous);
             let asked = Asked { stage: self.subject.stage, registry: self.registry(), with_credential };

@@ -23,6 +23,7 @@ mod fault;
 mod host;
 mod item;
 mod options;
+mod quota;
 mod retry;
 mod safety;
 mod tokens;
@@ -32,3 +33,4 @@ mod words;
 
 pub use client::{Fetched, Head, RegistryClient, Session};
 pub use options::{Mirror, RegistryOptions, RegistrySetupError};
+pub use quota::counts_pulls;

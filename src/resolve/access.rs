@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::Access;
+use super::{Access, Named};
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
-use crate::registry::{Fetched, Session};
+use crate::registry::{Fetched, Session, counts_pulls};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
 
 /// What candidates there are for a reference, and what became of those that were tried.
@@ -18,10 +18,17 @@ pub(super) struct Attempts {
 /// What the registry said to a credential: `Err` with the class of its refusal.
 type Outcome = Result<(), ErrorClass>;
 
-/// What a reference names, and how it was read.
+/// What a reference names, and how it may be read.
 pub(super) struct Opened {
-    pub(super) fetched: Fetched,
+    pub(super) top: Top,
     pub(super) credential: Credential,
+}
+
+/// The document that a reference names.
+pub(super) struct Top {
+    pub(super) named: Named,
+    /// absent where only its digest was asked for
+    pub(super) fetched: Option<Fetched>,
 }
 
 impl Attempts {
@@ -41,7 +48,7 @@ impl Attempts {
                 continue;
             }
             match self.attempt(session, reference, &candidate.credential).await {
-                Ok(fetched) => return Ok(Opened { fetched, credential: candidate.credential }),
+                Ok(top) => return Ok(Opened { top, credential: candidate.credential }),
                 Err(failure) if is_refusal(failure.class) => {
                     let next = (candidate.source == AccessSource::PullSecret, failure);
                     let is_better = |best: &(bool, Failure)| weight(&next) > weight(best);
@@ -130,8 +137,8 @@ impl Attempts {
         session: &Session,
         reference: &Reference,
         credential: &Credential,
-    ) -> Result<Fetched, Failure> {
-        let answer = session.manifest(reference.repository(), reference.target(), credential).await;
+    ) -> Result<Top, Failure> {
+        let answer = top(session, reference, credential).await;
         match &answer {
             Ok(_) => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
@@ -145,6 +152,22 @@ impl Attempts {
         let known = self.tried.iter().find(|(tried, _)| tried.is_same_as(credential));
         known.map(|(_, outcome)| *outcome)
     }
+}
+
+/// Asks what `reference` names. Where to fetch it counts as a pull, its digest is asked for alone: the document may be
+/// known by another name, and whether a credential is accepted can be learned so too.
+async fn top(session: &Session, reference: &Reference, credential: &Credential) -> Result<Top, Failure> {
+    let (repository, target) = (reference.repository(), reference.target());
+    if counts_pulls(reference.registry()) {
+        let head = session.head(repository, target, credential).await?;
+        if let Some(digest) = head.digest {
+            let named = Named { digest, via: head.via, endpoint: head.endpoint, as_of: None };
+            return Ok(Top { named, fetched: None });
+        }
+    }
+    let fetched = session.manifest(repository, target, credential).await?;
+    let (digest, via, endpoint) = (fetched.digest.clone(), fetched.via, fetched.endpoint.clone());
+    Ok(Top { named: Named { digest, via, endpoint, as_of: None }, fetched: Some(fetched) })
 }
 
 /// Whether another credential may be answered otherwise. Many registries say 404 of what one may not see.

@@ -135,6 +135,8 @@ pub struct RegistryTally {
     pub bytes: u64,
     /// `RateLimit-Limit`, `RateLimit-Remaining`
     pub rate_limit: Option<(u64, u64)>,
+    /// whether manifests were not asked for, to leave the last pulls of its quota to the cluster
+    pub is_held: bool,
 }
 
 /// Everything that was learned at registries.

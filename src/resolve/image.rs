@@ -1,12 +1,12 @@
 //! Resolves one image. What was learned stays when its time is over half-way.
 
-use super::access::{Attempts, Opened};
+use super::access::{Attempts, Opened, Top};
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
 use super::{Answer, Named, Resolver, RunningDigest, Want};
 use crate::image::{Digest, Failure};
-use crate::registry::{Fetched, Session};
+use crate::registry::Session;
 use crate::stop::Stop;
 use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
 
@@ -51,9 +51,9 @@ impl Learned {
         self.failures.append(&mut candidates.failures);
         self.attempts = Attempts::new(candidates);
         match self.attempts.open(session, &want.reference).await {
-            Ok(Opened { fetched, credential }) => {
+            Ok(Opened { top, credential }) => {
                 let source = Source { session, repository, credential: &credential };
-                self.read(shared, source, want, fetched).await;
+                self.read(shared, source, want, top).await;
                 let more = self.attempts.try_the_kubelets(session, &want.reference).await;
                 self.failures.extend(more);
             }
@@ -69,13 +69,17 @@ impl Learned {
     }
 
     /// Reads what the reference names, for each wanted platform, and then what runs.
-    async fn read(&mut self, shared: &Shared, source: Source<'_>, want: &Want, fetched: Fetched) {
-        let parsed = match shared.documents.keep(&fetched) {
+    async fn read(&mut self, shared: &Shared, source: Source<'_>, want: &Want, top: Top) {
+        let digest = top.named.digest.clone();
+        let parsed = match &top.fetched {
+            Some(fetched) => shared.documents.keep(fetched),
+            None => shared.documents.manifest(source, &digest).await,
+        };
+        let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(failure) => return self.failures.push(failure),
         };
-        let Fetched { digest, via, endpoint, .. } = fetched;
-        self.named = Some(Named { digest: digest.clone(), via, endpoint, as_of: None });
+        self.named = Some(top.named);
         self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
         let (configs, is_complete) = (&self.manifests.configs, self.manifests.is_complete);
         let known = Known::of(&digest, &parsed, configs, is_complete);

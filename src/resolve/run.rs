@@ -10,12 +10,13 @@ use tokio::time::MissedTickBehavior;
 
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
-use super::{Answer, Fallback, Resolution, Resolver, Want};
+use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
+use crate::cluster::inventory::Gap;
 use crate::event::{Event, EventError, Events};
 use crate::image::Reference;
 use crate::stop::{Stop, StopReason};
-use crate::vocabulary::ImageStatus;
+use crate::vocabulary::{GapScope, ImageStatus};
 
 /// How often progress is told while images are resolved.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -169,13 +170,33 @@ impl Run {
     }
 
     fn into_resolution(self) -> Resolution {
+        let registries = self.shared.resolver.client.tallies();
+        let mut gaps = self.shared.resolver.keychain.gaps();
+        gaps.extend(registries.iter().filter(|tally| tally.is_held).map(held));
         Resolution {
             answers: self.answers,
             documents: self.shared.documents.looked(),
-            registries: self.shared.resolver.client.tallies(),
+            registries,
             cache_hits: 0,
-            gaps: self.shared.resolver.keychain.gaps(),
+            gaps,
             missing_secrets: self.shared.resolver.keychain.missing(),
         }
+    }
+}
+
+/// What could not be asked for because the quota is nearly spent.
+fn held(tally: &RegistryTally) -> Gap {
+    let left = tally.rate_limit.map(|(limit, remaining)| format!(" ({remaining} of {limit})")).unwrap_or_default();
+    Gap {
+        scope: GapScope::Registry,
+        resource: None,
+        namespace: None,
+        host: Some(tally.host.clone()),
+        reason: "rate-limited".to_owned(),
+        message: format!(
+            "the last pulls of the quota{left} are left to the cluster, so that some images were not asked for; log in for a \
+             larger quota, or run again when it has filled up"
+        ),
+        incomplete: false,
     }
 }

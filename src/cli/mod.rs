@@ -1,5 +1,6 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod cache;
 mod values;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::cache::{CacheAction, CacheArgs};
 use self::values::{duration, host, namespace, positive, whole};
 use crate::image::Platform;
 
@@ -47,6 +49,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Print a JSON Schema
     Schema(SchemaArgs),
+    /// Show or clear what was kept of registries between runs
+    Cache(CacheArgs),
     /// Do the whole of `collect --include-images` on a built-in sample cluster and registry
     Demo(DemoArgs),
 }
@@ -218,6 +222,12 @@ pub struct RegistryArgs {
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Keep what registries give in this directory (default: $XDG_CACHE_HOME/imagefacts, or ~/.cache/imagefacts)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep nothing, and use nothing that was kept
+    #[arg(long, env = "IMAGEFACTS_NO_CACHE")]
+    pub no_cache: bool,
 }
 
 /// What to do with images that fail.
@@ -239,6 +249,8 @@ pub enum FallbackArg {
     /// as well, what the cluster knows
     #[default]
     BestEffort,
+    /// as well, when its registry cannot be asked, what it said when it could be
+    Cached,
 }
 
 /// How much, how often and how long.

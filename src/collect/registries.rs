@@ -5,19 +5,21 @@ use std::sync::Arc;
 use futures::stream;
 
 use super::CollectError;
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::credentials::{Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
 use crate::resolve::{self, Fallback, Resolution, Resolver, Want};
-use crate::settings::{Environment, RegistrySettings};
+use crate::settings::{Environment, RegistrySettings, cache_directory};
 use crate::stop::Stop;
 
 /// A client and our own credentials, ready to be used.
 pub(super) struct Registries {
     client: RegistryClient,
     local: LocalSources,
+    cache: Option<Cache>,
     limits: Limits,
     clock: Clock,
 }
@@ -34,7 +36,8 @@ impl Registries {
     ) -> Result<Self, CollectError> {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
-        Ok(Self { client, local, limits: limits.clone(), clock })
+        let cache = cache(settings, limits, environment, clock);
+        Ok(Self { client, local, cache, limits: limits.clone(), clock })
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
@@ -51,6 +54,7 @@ impl Registries {
         let resolver = Resolver {
             client: self.client,
             keychain: Arc::clone(&keychain),
+            cache: self.cache,
             limits: self.limits,
             fallback,
             clock: self.clock,
@@ -59,4 +63,16 @@ impl Registries {
         resolution.gaps.iter().for_each(|gap| events.emit(super::gap_event(gap)));
         Ok(resolution)
     }
+}
+
+/// What earlier runs fetched, if that is to be used.
+fn cache(settings: &RegistrySettings, limits: &Limits, environment: &Environment, clock: Clock) -> Option<Cache> {
+    if !settings.use_cache {
+        return None;
+    }
+    let directory = cache_directory(settings.cache_dir.clone(), environment);
+    if directory.is_none() {
+        tracing::info!("no cache is used, as HOME is not set; --cache-dir names a place for it");
+    }
+    directory.map(|directory| Cache::at(&directory, limits, clock))
 }

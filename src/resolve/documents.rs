@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Looked;
+use super::head::head;
+use super::stored::Stored;
 use crate::credentials::Credential;
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, Repository};
 use crate::once_map::OnceMap;
@@ -19,13 +21,15 @@ pub(super) struct Source<'a> {
     pub(super) session: &'a Session,
     pub(super) repository: &'a Repository,
     pub(super) credential: &'a Credential,
+    /// its registry cannot be asked: only what is known already is to be had
+    pub(super) is_offline: bool,
 }
 
 /// A manifest or index, parsed.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) document: Document,
-    media_type: String,
+    pub(super) media_type: String,
     /// of the raw document in bytes
     size: u64,
     /// a schema 1 manifest holds its config in itself
@@ -33,28 +37,61 @@ pub(super) struct Parsed {
 }
 
 /// The documents of a run.
-#[derive(Default)]
 pub(super) struct Documents {
+    /// those of earlier runs
+    pub(super) stored: Stored,
     manifests: OnceMap<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
     configs: OnceMap<(Digest, u64), Arc<ImageConfig>>,
 }
 
 impl Documents {
+    /// None yet, but those that earlier runs `stored`.
+    pub(super) fn new(stored: Stored) -> Self {
+        Self { stored, manifests: OnceMap::default(), configs: OnceMap::default() }
+    }
+
     /// Parses and keeps what was fetched.
-    pub(super) fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
+    pub(super) async fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
         let parsed = Arc::new(Parsed::new(fetched)?);
         self.manifests.offer(fetched.digest.clone(), Arc::clone(&parsed));
+        self.stored.keep(&fetched.digest, &parsed.media_type, &fetched.bytes).await;
         Ok(parsed)
     }
 
-    /// The manifest or index that `digest` names.
+    /// The manifest or index that `digest` names, which a registry named in this run.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let fetch = async {
-            let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
-            Ok(Arc::new(Parsed::new(&fetched)?))
+        self.manifests.get_or_try(digest.clone(), self.read_manifest(source, digest)).await
+    }
+
+    /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
+    pub(super) async fn running(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        let confirm_or_fetch = async {
+            let Source { session, repository, credential, is_offline } = source;
+            let is_confirmed = is_offline
+                || self.stored.has(digest).await
+                    && head(session, repository, digest.as_str(), credential).await?.is_some();
+            match is_confirmed {
+                true => self.read_manifest(source, digest).await,
+                false => self.fetch_manifest(source, digest).await,
+            }
         };
-        self.manifests.get_or_try(digest.clone(), fetch).await
+        self.manifests.get_or_try(digest.clone(), confirm_or_fetch).await
+    }
+
+    async fn read_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        match self.stored.manifest(digest).await {
+            Some(parsed) => Ok(Arc::new(parsed)),
+            None => self.fetch_manifest(source, digest).await,
+        }
+    }
+
+    async fn fetch_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        source.require_online(ErrorStage::Manifest, digest)?;
+        let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
+        let parsed = Parsed::new(&fetched)?;
+        self.stored.keep(digest, &parsed.media_type, &fetched.bytes).await;
+        Ok(Arc::new(parsed))
     }
 
     /// The manifest or index that an index's entry points at; its size must be as the entry says.
@@ -74,9 +111,15 @@ impl Documents {
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
         let fetch = async {
+            if let Some(config) = self.stored.config(descriptor).await {
+                return Ok(Arc::new(config));
+            }
+            source.require_online(ErrorStage::Config, &descriptor.digest)?;
             let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
-            let config = ImageConfig::parse(&bytes);
-            config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))
+            let config =
+                ImageConfig::parse(&bytes).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))?;
+            self.stored.keep(&descriptor.digest, "", &bytes).await;
+            Ok(Arc::new(config))
         };
         self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
     }
@@ -98,13 +141,29 @@ impl Documents {
     }
 }
 
+impl Source<'_> {
+    /// Fails when the registry, which would have to be asked for `digest`, cannot be.
+    fn require_online(self, stage: ErrorStage, digest: &Digest) -> Result<(), Failure> {
+        if !self.is_offline {
+            return Ok(());
+        }
+        let message =
+            format!("{digest} is not in the cache, and its registry cannot be asked; run again when it can be");
+        Err(Failure::unsent(stage, ErrorClass::Connect, message))
+    }
+}
+
 impl Parsed {
     fn new(fetched: &Fetched) -> Result<Self, Failure> {
-        let (document, media_type) =
-            Document::parse(&fetched.bytes, fetched.content_type.as_deref()).map_err(|error| {
-                let failure = invalid(ErrorStage::Manifest, &fetched.digest, &error);
-                Failure { endpoint: Some(fetched.endpoint.clone()), attempts: 1, ..failure }
-            })?;
+        Self::parse(&fetched.bytes, fetched.content_type.as_deref()).map_err(|error| {
+            let failure = invalid(ErrorStage::Manifest, &fetched.digest, &error);
+            Failure { endpoint: Some(fetched.endpoint.clone()), attempts: 1, ..failure }
+        })
+    }
+
+    /// Parses a document that was given as `content_type`.
+    pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, InvalidDocument> {
+        let (document, media_type) = Document::parse(bytes, content_type)?;
         let legacy_config = match &document {
             // That a schema 1 manifest has no config that can be read makes it no worse than it is.
             Document::Legacy(manifest) => {
@@ -112,7 +171,7 @@ impl Parsed {
             }
             _ => None,
         };
-        Ok(Self { document, media_type, size: fetched.bytes.len() as u64, legacy_config })
+        Ok(Self { document, media_type, size: bytes.len() as u64, legacy_config })
     }
 
     /// What a digest of it names.

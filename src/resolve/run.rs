@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
+use super::stored::Stored;
 use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
 use crate::cluster::inventory::Gap;
@@ -60,9 +61,10 @@ impl Queue {
 
 impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
+        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents: Documents::default(), stop }),
+            shared: Arc::new(Shared { resolver, documents, stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -177,7 +179,7 @@ impl Run {
             answers: self.answers,
             documents: self.shared.documents.looked(),
             registries,
-            cache_hits: 0,
+            cache_hits: self.shared.documents.stored.hits(),
             gaps,
             missing_secrets: self.shared.resolver.keychain.missing(),
         }

@@ -70,7 +70,7 @@ async fn ask(
     digest: &Digest,
     known: Option<&Known>,
 ) -> (RunningDigest, Option<Failure>) {
-    match documents.manifest(source, digest).await {
+    match documents.running(source, digest).await {
         Ok(parsed) => {
             let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
             let failure = match &parsed.document {

@@ -1,5 +1,6 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
 mod config;
 mod registries;
 mod usage;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
@@ -159,6 +161,10 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where what registries give is kept; `None`: in the user's own place
+    pub cache_dir: Option<PathBuf>,
+    /// whether anything is kept, and what was kept is used
+    pub use_cache: bool,
     /// what the configuration file says of single registries, by host
     pub hosts: BTreeMap<String, RegistryTable>,
 }
@@ -187,7 +193,10 @@ impl CollectSettings {
             selector: None,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
@@ -293,6 +302,7 @@ impl From<FallbackArg> for Fallback {
             FallbackArg::None => Self::None,
             FallbackArg::Partial => Self::Partial,
             FallbackArg::BestEffort => Self::BestEffort,
+            FallbackArg::Cached => Self::Cached,
         }
     }
 }
@@ -311,7 +321,14 @@ impl From<ProgressArg> for ProgressMode {
 
 impl RegistrySettings {
     fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry, hosts }
+        Self {
+            authfile: args.authfile,
+            ca_file: args.ca_file,
+            insecure: args.insecure_registry,
+            cache_dir: args.cache_dir,
+            use_cache: !args.no_cache,
+            hosts,
+        }
     }
 
     /// The credentials of the configuration file, by host.

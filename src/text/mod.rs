@@ -44,6 +44,11 @@ pub fn count(n: u64, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
+/// Bytes in binary units: `72.3 MiB`.
+pub fn size(bytes: u64) -> String {
+    bytesize::ByteSize::b(bytes).display().iec().to_string()
+}
+
 /// Milliseconds as `420 ms`, `12.3 s` or `3 min 5 s`.
 pub fn duration(ms: u64) -> String {
     match ms {

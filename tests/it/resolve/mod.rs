@@ -1,6 +1,7 @@
 //! Resolving against a registry over a real socket: what is learned, and exactly what is asked for.
 
 mod access;
+mod cache;
 mod course;
 mod fake_registry;
 mod images;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use imagefacts::cache::Cache;
 use imagefacts::clock::Clock;
 use imagefacts::cluster::inventory::PullContext;
 use imagefacts::cluster::objects::PullSecret;
@@ -31,6 +33,7 @@ struct Bench {
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
+    cache: Option<Cache>,
     events: Arc<Recorder>,
 }
 
@@ -77,6 +80,7 @@ impl Bench {
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
+            cache: None,
             events: Arc::default(),
         }
     }
@@ -94,6 +98,7 @@ impl Bench {
         let resolver = Resolver {
             client: client.unwrap(),
             keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
+            cache: self.cache.clone(),
             limits: self.limits.clone(),
             fallback: self.fallback,
             clock: Clock::System,

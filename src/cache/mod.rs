@@ -221,7 +221,7 @@ pub fn clear(directory: &Path) -> io::Result<CacheSize> {
 }
 
 /// Whether a path is that of a bucket, of whichever version.
-fn is_ours(path: &PathBuf) -> bool {
+fn is_ours(path: &Path) -> bool {
     let version = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
         let version = |bucket: &str| name.strip_prefix(bucket)?.strip_prefix("-v");
         version(DOCUMENTS.0).or_else(|| version(NAMES.0))

@@ -1,7 +1,9 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
 mod cache;
+mod reports;
 mod values;
+mod words;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +11,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::cache::{CacheAction, CacheArgs};
+pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
 use self::values::{duration, host, namespace, positive, whole};
+pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -36,22 +40,22 @@ Examples:
   imagefacts collect --include-images               the cluster of your current context
   imagefacts collect --include-images -n shop       one namespace of it
   kubectl get pods,deploy -A -o json | imagefacts collect --include-images --from -
-  imagefacts inspect nginx:1.29                     one image, no cluster";
+  imagefacts inspect nginx:1.29                     one image, no cluster
+  imagefacts show support-bundle.tar.gz             what is wrong, and the way out
+  imagefacts diff old.tar.gz new.tar.gz             what changed since then";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would take the place of the command's own help")]
 pub enum Command {
-    /// Discover every image that the cluster uses, and write a support bundle
     Collect(Box<CollectArgs>),
-    /// Look at images without a cluster
     Inspect(Box<InspectArgs>),
-    /// Check a bundle, or a facts.json, against the schema
+    Show(ShowArgs),
+    Diff(DiffArgs),
+    Optimize(OptimizeArgs),
     Validate(ValidateArgs),
-    /// Print a JSON Schema
     Schema(SchemaArgs),
-    /// Show or clear what was kept of registries between runs
     Cache(CacheArgs),
-    /// Do the whole of `collect --include-images` on a built-in sample cluster and registry
     Demo(DemoArgs),
 }
 
@@ -142,6 +146,9 @@ pub struct ScopeArgs {
     /// of them, or - for stdin (repeatable)
     #[arg(long, value_name = "PATH", env = "IMAGEFACTS_FROM", value_delimiter = ',')]
     pub from: Vec<PathBuf>,
+    /// Do not look for images in custom resources
+    #[arg(long, env = "IMAGEFACTS_NO_CUSTOM_RESOURCES")]
+    pub no_custom_resources: bool,
     /// Do not read the pull secrets that pods name
     #[arg(long, env = "IMAGEFACTS_NO_PULL_SECRETS")]
     pub no_pull_secrets: bool,
@@ -178,34 +185,6 @@ pub struct OutputArgs {
     pub strict: bool,
 }
 
-/// How to show progress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
-    /// console when stderr is a terminal, else plain
-    #[default]
-    Auto,
-    /// a bar on stderr
-    Console,
-    /// lines on stderr
-    Plain,
-    /// one JSON object a line on stdout (on stderr when the bundle goes to stdout)
-    Json,
-    /// nothing
-    None,
-}
-
-/// How to mask secrets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum RedactArg {
-    /// what looks or sounds like a secret
-    #[default]
-    Default,
-    /// every value; names stay
-    Strict,
-    /// nothing; the bundle says so
-    Off,
-}
-
 /// How to reach registries.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Registries")]
@@ -228,6 +207,9 @@ pub struct RegistryArgs {
     /// Keep nothing, and use nothing that was kept
     #[arg(long, env = "IMAGEFACTS_NO_CACHE")]
     pub no_cache: bool,
+    /// Where to look for signatures, SBOMs, provenance and the like
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
+    pub attachments: AttachmentsArg,
 }
 
 /// What to do with images that fail.
@@ -311,31 +293,6 @@ Examples:
 Exit codes:
   0 all is well    1 nothing was done    2 wrong usage    3 a reference failed";
 
-/// The form of a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// for a person
-    #[default]
-    Table,
-    /// for a program
-    Json,
-}
-
-/// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  imagefacts validate support-bundle-2026-11-20T15_10_00.tar.gz
-  imagefacts collect --include-images -o - | imagefacts validate -
-
-Exit codes:
-  0 valid    1 it could not be read    2 wrong usage    3 not valid")]
-pub struct ValidateArgs {
-    /// A bundle (.tar.gz), or a facts.json; - for stdin
-    #[arg(value_name = "BUNDLE|facts.json")]
-    pub path: PathBuf,
-}
-
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -374,12 +331,10 @@ pub struct DemoArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

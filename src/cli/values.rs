@@ -1,6 +1,9 @@
 //! How single values are read.
 
+use std::fmt::Display;
 use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -39,6 +42,19 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads a word of a public list, as it stands in facts.
+pub(super) fn word<T: Copy + Display + Send + Sync + 'static>(all: &'static [T]) -> impl TypedValueParser<Value = T> {
+    let words: Vec<String> = all.iter().map(T::to_string).collect();
+    PossibleValuesParser::new(words)
+        .try_map(move |text| all.iter().copied().find(|word| word.to_string() == text).ok_or("it is not in the list"))
+}
+
+/// Reads what something costs.
+pub(super) fn cost(text: &str) -> Result<f64, String> {
+    let cost = text.parse().ok().filter(|cost: &f64| cost.is_finite() && *cost >= 0.0);
+    cost.ok_or_else(|| "expected a number from 0 on, such as 0.09".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +65,14 @@ mod tests {
         assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
         for text in ["", "0s", "-1s", "10", "soon", "1 fortnight"] {
             assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn costs_are_read() {
+        assert_eq!((cost("0"), cost("0.09"), cost("2")), (Ok(0.0), Ok(0.09), Ok(2.0)));
+        for text in ["", "-1", "inf", "NaN", "0,09", "1e999", "free"] {
+            assert!(cost(text).is_err(), "{text:?}");
         }
     }
 

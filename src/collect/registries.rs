@@ -11,7 +11,7 @@ use crate::credentials::{Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
-use crate::resolve::{self, Fallback, Resolution, Resolver, Want};
+use crate::resolve::{self, Attachments, Fallback, Resolution, Resolver, Want};
 use crate::settings::{Environment, RegistrySettings, cache_directory};
 use crate::stop::Stop;
 
@@ -21,6 +21,7 @@ pub(super) struct Registries {
     local: LocalSources,
     cache: Option<Cache>,
     limits: Limits,
+    attachments: Attachments,
     clock: Clock,
 }
 
@@ -37,7 +38,7 @@ impl Registries {
         let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
         let cache = cache(settings, limits, environment, clock);
-        Ok(Self { client, local, cache, limits: limits.clone(), clock })
+        Ok(Self { client, local, cache, limits: limits.clone(), attachments: settings.attachments, clock })
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
@@ -57,6 +58,7 @@ impl Registries {
             cache: self.cache,
             limits: self.limits,
             fallback,
+            attachments: self.attachments,
             clock: self.clock,
         };
         let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;

@@ -1,7 +1,7 @@
 //! `summary.txt`: a page for a person, 80 columns wide, worst things first.
 
 use super::document::{Finding, Image, ImageFacts};
-use crate::text::{clean, count};
+use crate::text::{clean, count, size, wrap};
 use crate::vocabulary::{ImageStatus, RedactionMode};
 
 /// The width of the page.
@@ -128,10 +128,6 @@ fn gaps(facts: &ImageFacts, page: &mut Page) {
     page.rest(facts.gaps.len());
 }
 
-fn size(bytes: u64) -> String {
-    bytesize::ByteSize::b(bytes).display().iec().to_string()
-}
-
 /// Lines of at most [`COLUMNS`], but for words that are longer.
 #[derive(Default)]
 struct Page(String);
@@ -162,23 +158,11 @@ impl Page {
     }
 
     fn wrap(&mut self, indent: usize, text: &str, continuation: &str) {
-        let text = clean(text);
-        let width = COLUMNS - continuation.len();
-        let mut line = " ".repeat(indent);
-        let mut is_empty = true;
-        for word in text.split(' ') {
-            if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
-                self.end(&line, continuation);
-                line = " ".repeat(indent);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
+        let lines = wrap(&clean(text), COLUMNS - indent - continuation.len());
+        let last = lines.len().saturating_sub(1);
+        for (at, line) in lines.iter().enumerate() {
+            self.end(&format!("{:indent$}{line}", ""), if at < last { continuation } else { "" });
         }
-        self.end(&line, "");
     }
 
     fn end(&mut self, line: &str, continuation: &str) {

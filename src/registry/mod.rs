@@ -24,6 +24,7 @@ mod host;
 mod item;
 mod options;
 mod quota;
+mod referrers;
 mod retry;
 mod safety;
 mod tokens;

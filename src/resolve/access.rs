@@ -142,7 +142,7 @@ impl Attempts {
         reference: &Reference,
         credential: &Credential,
     ) -> Result<Top, Failure> {
-        let answer = top(session, reference, credential, self.head_first).await;
+        let answer = Box::pin(top(session, reference, credential, self.head_first)).await;
         match &answer {
             Ok(_) => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),

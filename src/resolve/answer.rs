@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::Attachments;
 use crate::cluster::inventory::PullContext;
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
-use crate::vocabulary::{AccessOutcome, AccessSource, DigestKind, ErrorClass, ImageStatus, Via};
+use crate::vocabulary::{
+    AccessOutcome, AccessSource, AttachmentKind, AttachmentVia, DigestKind, ErrorClass, ImageStatus, Via,
+};
 
 /// An image to resolve.
 #[derive(Debug, Clone)]
@@ -146,6 +149,30 @@ pub struct RegistryTally {
     pub is_held: bool,
 }
 
+/// Something that is attached to a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// what it is
+    pub kind: AttachmentKind,
+    /// as the registry calls it
+    pub artifact_type: Option<String>,
+    /// of the attached manifest
+    pub digest: Digest,
+    /// of the attached manifest, bytes
+    pub size: Option<u64>,
+    /// where it was found
+    pub via: AttachmentVia,
+}
+
+/// What is attached to a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attached {
+    /// in no order; one may be found in several ways
+    pub attachments: Vec<Attachment>,
+    /// where was looked
+    pub checked: BTreeSet<AttachmentVia>,
+}
+
 /// Everything that was learned at registries.
 #[derive(Debug, Clone, Default)]
 pub struct Resolution {
@@ -153,6 +180,10 @@ pub struct Resolution {
     pub answers: BTreeMap<Reference, Answer>,
     /// each document that was looked at, once
     pub documents: BTreeMap<Digest, Arc<Looked>>,
+    /// where attachments were looked for
+    pub attachments: Attachments,
+    /// what was looked up of attachments, by what they are attached to
+    pub attached: BTreeMap<Digest, Attached>,
     /// sorted by host
     pub registries: Vec<RegistryTally>,
     /// documents that the disk cache had

@@ -61,13 +61,14 @@ impl Documents {
 
     /// The manifest or index that `digest` names, which a registry named in this run.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        self.manifests.get_or_try(digest.clone(), self.read_manifest(source, digest)).await
+        let read = Box::pin(self.read_manifest(source, digest));
+        self.manifests.get_or_try(digest.clone(), read).await
     }
 
     /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
     pub(super) async fn running(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let confirm_or_fetch = async {
-            let Source { session, repository, credential, is_offline } = source;
+        let Source { session, repository, credential, is_offline } = source;
+        let confirm_or_fetch = Box::pin(async {
             let is_confirmed = is_offline
                 || self.stored.has(digest).await
                     && head(session, repository, digest.as_str(), credential).await?.is_some();
@@ -75,7 +76,7 @@ impl Documents {
                 true => self.read_manifest(source, digest).await,
                 false => self.fetch_manifest(source, digest).await,
             }
-        };
+        });
         self.manifests.get_or_try(digest.clone(), confirm_or_fetch).await
     }
 
@@ -88,7 +89,9 @@ impl Documents {
 
     async fn fetch_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
         source.require_online(ErrorStage::Manifest, digest)?;
-        let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
+        // A request's future is large, and many are held by others: on the heap it is small for those.
+        let asking = source.session.manifest(source.repository, digest.as_str(), source.credential);
+        let fetched = Box::pin(asking).await?;
         let parsed = Parsed::new(&fetched)?;
         self.stored.keep(digest, &parsed.media_type, &fetched.bytes).await;
         Ok(Arc::new(parsed))
@@ -110,7 +113,7 @@ impl Documents {
         source: Source<'_>,
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
-        let fetch = async {
+        let fetch = Box::pin(async {
             if let Some(config) = self.stored.config(descriptor).await {
                 return Ok(Arc::new(config));
             }
@@ -120,7 +123,7 @@ impl Documents {
                 ImageConfig::parse(&bytes).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))?;
             self.stored.keep(&descriptor.digest, "", &bytes).await;
             Ok(Arc::new(config))
-        };
+        });
         self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
     }
 

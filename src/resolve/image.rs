@@ -1,10 +1,11 @@
 //! Resolves one image. What was learned stays when its time is over half-way.
 
 use super::access::{Attempts, Opened, Top};
+use super::attachments::Lookups;
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
-use super::{Answer, Fallback, Named, Resolver, RunningDigest, Want};
+use super::{Answer, Attachments, Fallback, Named, Resolver, RunningDigest, Want};
 use crate::credentials::Credential;
 use crate::image::{Digest, Failure};
 use crate::registry::{Session, counts_pulls};
@@ -15,6 +16,7 @@ use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus, Via};
 pub(super) struct Shared {
     pub(super) resolver: Resolver,
     pub(super) documents: Documents,
+    pub(super) lookups: Lookups,
     pub(super) stop: Stop,
 }
 
@@ -41,7 +43,7 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
     if let Some((ErrorClass::Timeout, _)) = cut_short
         && learned.named.is_none()
     {
-        shared.stop.or(learned.recall(shared, &session, &want)).await;
+        shared.stop.or(Box::pin(learned.recall(shared, &session, &want))).await;
     }
     learned.failures.extend(cut_short.map(|(class, why)| {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
@@ -64,6 +66,7 @@ impl Learned {
                 self.read(shared, source, want, top).await;
                 let more = self.attempts.try_the_kubelets(session, &want.reference).await;
                 self.failures.extend(more);
+                self.look_up_attachments(shared, source).await;
             }
             Err(failure) => {
                 let is_unanswered = failure.as_ref().is_some_and(|failure| is_unanswered(failure.class));
@@ -73,7 +76,7 @@ impl Learned {
                     let source = Source { session, repository, credential: &credential, is_offline: false };
                     self.ask_for_running(shared, source, want, None).await;
                 } else if is_unanswered {
-                    self.recall(shared, session, want).await;
+                    Box::pin(self.recall(shared, session, want)).await;
                 }
             }
         }
@@ -112,15 +115,25 @@ impl Learned {
         self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
         let known = Known::of(&digest, &parsed, &self.manifests.configs, self.manifests.is_complete);
         // That what runs could not be looked up needs no word of its own: nothing could be.
-        (self.running, _) = classify(&shared.documents, source, &want.running, Some(&known)).await;
+        (self.running, _) = classify(&shared.documents, source, &want.running, &want.platforms, Some(&known)).await;
         for (_, running) in &mut self.running {
             // An old answer does not say what the reference has come to name since.
             running.matches_resolved = running.matches_resolved.filter(|matches| *matches);
         }
     }
 
+    /// Looks up what is attached to what the reference names and to the wanted platforms' manifests.
+    async fn look_up_attachments(&mut self, shared: &Shared, source: Source<'_>) {
+        let Some(named) = self.named.as_ref().filter(|_| shared.resolver.attachments == Attachments::All) else {
+            return;
+        };
+        let variants = self.manifests.variants.iter().map(|variant| variant.digest.clone());
+        let failures = shared.lookups.look_up(source, variants.chain([named.digest.clone()]).collect()).await;
+        self.failures.extend(failures);
+    }
+
     async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
-        let (running, failures) = classify(&shared.documents, source, &want.running, known).await;
+        let (running, failures) = classify(&shared.documents, source, &want.running, &want.platforms, known).await;
         self.running = running;
         self.failures.extend(failures);
     }

@@ -8,6 +8,7 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
 use super::stored::Stored;
@@ -64,7 +65,7 @@ impl Run {
         let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents, stop }),
+            shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -178,6 +179,8 @@ impl Run {
         Resolution {
             answers: self.answers,
             documents: self.shared.documents.looked(),
+            attachments: self.shared.resolver.attachments,
+            attached: self.shared.lookups.found(),
             registries,
             cache_hits: self.shared.documents.stored.hits(),
             gaps,

@@ -5,7 +5,7 @@ mod columns;
 use std::borrow::Cow;
 
 pub use columns::columns;
-pub(crate) use columns::{keep_end, width};
+pub(crate) use columns::{keep_end, keep_start, shorten, width, wrap};
 
 /// Makes what a terminal would obey, hide or reorder visible: `\n`, `\u{1b}`, `\u{202e}`.
 ///
@@ -83,6 +83,15 @@ mod tests {
             ("del\u{7f}nul\0", "del\\u{7f}nul\\u{0}"),
         ] {
             assert_eq!(clean(raw), shown);
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        for (bytes, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")]
+        {
+            assert_eq!(size(bytes), shown);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::inventory::{Container, ImageName};
+use crate::cluster::inventory::{Container, Field, ImageName};
 use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
 use crate::image::{Digest, Reference};
 use crate::vocabulary::ContainerType;
@@ -33,6 +33,8 @@ pub(super) struct PodUse {
     pub waiting: BTreeMap<(String, String), String>,
     /// whether one of them waits for a pull
     pub failing: bool,
+    /// of a custom resource: what names it
+    pub field: Option<Field>,
 }
 
 /// The images of `spec`, by name. Empty names are left out: some controllers fill them in later.

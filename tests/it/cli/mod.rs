@@ -5,6 +5,7 @@ mod bundle;
 mod cache;
 mod demo;
 mod files;
+mod golden;
 mod help;
 mod inspect;
 mod interrupts;
@@ -14,6 +15,7 @@ mod program;
 mod real;
 mod recorded;
 mod registries;
+mod reports;
 mod scope;
 mod validate;
 

@@ -113,7 +113,7 @@ async fn an_overloaded_server_is_asked_again_when_it_says() {
     let api = Plan::recorded().start().await;
     api.fail(PODS, "", 1, Fault::with_header(429, "retry-after", "1"));
     let facts = facts(&api, &[]).await;
-    assert_eq!((facts.references().len(), facts.gaps()), (19, vec![]));
+    assert_eq!((facts.references().len(), facts.gaps()), (20, vec![]));
     assert_eq!(api.queries(PODS).len(), 2);
 }
 

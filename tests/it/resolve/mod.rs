@@ -1,6 +1,7 @@
 //! Resolving against a registry over a real socket: what is learned, and exactly what is asked for.
 
 mod access;
+mod attachments;
 mod cache;
 mod course;
 mod fake_registry;
@@ -22,7 +23,7 @@ use imagefacts::event::{Event, Events, Sink};
 use imagefacts::image::{Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
-use imagefacts::resolve::{Answer, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
 
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 struct Bench {
     limits: Limits,
     fallback: Fallback,
+    attachments: Attachments,
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
@@ -77,6 +79,7 @@ impl Bench {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
             fallback: Fallback::BestEffort,
+            attachments: Attachments::default(),
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
@@ -101,6 +104,7 @@ impl Bench {
             cache: self.cache.clone(),
             limits: self.limits.clone(),
             fallback: self.fallback,
+            attachments: self.attachments,
             clock: Clock::System,
         };
         resolve(wants, resolver, &events, &self.stop).await

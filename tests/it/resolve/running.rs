@@ -29,14 +29,14 @@ async fn what_the_reference_names_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_name_costs_a_request_and_an_image_its_config_too() {
+async fn what_it_does_not_name_is_read_like_what_it_names() {
     let registry = FakeRegistry::start().await;
     let new = registry.put_image("app", Some("1"), "linux/amd64", "new");
     let old = registry.put_image("app", None, "linux/amd64", "old");
     let (old_index, _) = registry.put_index("app", None, std::slice::from_ref(&old.descriptor));
     let gone = Digest::of(b"gone");
     for (digest, requests, expected) in [
-        (&old_index, 2 + 1, running(DigestKind::Index, Some(false), false)),
+        (&old_index, 2 + 3, running(DigestKind::Index, Some(false), false)),
         (&old.manifest, 2 + 2, running(DigestKind::Manifest, Some(false), false)),
         (&gone, 2 + 1, running(DigestKind::Unknown, Some(false), true)),
     ] {
@@ -48,7 +48,27 @@ async fn what_it_does_not_name_costs_a_request_and_an_image_its_config_too() {
         assert_eq!((answer.status, answer.failures.as_slice()), (ImageStatus::Resolved, &[][..]));
         assert!(resolution.documents.contains_key(&new.manifest));
         assert_eq!(resolution.documents.contains_key(digest), !expected.gone);
+        // What runs is described for the nodes that run it, by an index too.
+        let described = resolution.documents.get(&old.manifest).and_then(|looked| looked.config.as_ref());
+        assert_eq!(described.is_some(), !expected.gone);
     }
+}
+
+#[tokio::test]
+async fn of_an_index_that_runs_only_the_wanted_platforms_are_read() {
+    let registry = FakeRegistry::start().await;
+    registry.put_image("app", Some("1"), "linux/amd64", "new");
+    let entries = ["linux/amd64", "linux/arm64"].map(|platform| registry.put_image("app", None, platform, "old"));
+    let (old_index, _) = registry.put_index("app", None, &entries.clone().map(|put| put.descriptor));
+    registry.remove(&format!("app/manifests/{}", entries[0].manifest));
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.running = [old_index.clone()].into();
+    let answer = Bench::new().resolve_one(wanted).await;
+    // The tag's manifest and config, the index, and the one of its manifests that is wanted, which is gone.
+    assert_eq!((answer.requests, answer.status), (2 + 2, ImageStatus::Resolved));
+    assert_eq!(answer.running[&old_index], running(DigestKind::Index, Some(false), false));
+    let failures: Vec<_> = answer.failures.iter().map(|failure| (failure.class, failure.platform.is_some())).collect();
+    assert_eq!(failures, [(ErrorClass::NotFound, true)]);
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Entries kept and read back, spoiled, too many, and shared.
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -195,6 +195,16 @@ pub struct RegistryArgs {
     /// Credentials in the form of podman's auth.json or docker's config.json
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_AUTHFILE")]
     pub authfile: Option<PathBuf>,
+    /// Use the pull secrets that are mounted in this directory: its own .dockerconfigjson, or <secret>/.dockerconfigjson
+    /// (repeatable)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_PULL_SECRETS_DIR", value_delimiter = ',')]
+    pub pull_secrets_dir: Vec<PathBuf>,
+    /// Ask the kubelet's credential provider plugins that this CredentialProviderConfig names
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_CONFIG")]
+    pub image_credential_provider_config: Option<PathBuf>,
+    /// Where the programs of these plugins are
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_BIN_DIR")]
+    pub image_credential_provider_bin_dir: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
     pub ca_file: Option<PathBuf>,

@@ -7,7 +7,7 @@ use futures::stream;
 use super::CollectError;
 use crate::cache::Cache;
 use crate::clock::Clock;
-use crate::credentials::{Keychain, LocalSources, PullSecretReader};
+use crate::credentials::{CredentialProviders, CredentialsError, Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
@@ -35,7 +35,7 @@ impl Registries {
         events: &Events,
         stop: &Stop,
     ) -> Result<Self, CollectError> {
-        let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
+        let local = local_sources(settings, environment)?;
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
         let cache = cache(settings, limits, environment, clock);
         Ok(Self { client, local, cache, limits: limits.clone(), attachments: settings.attachments, clock })
@@ -77,4 +77,16 @@ fn cache(settings: &RegistrySettings, limits: &Limits, environment: &Environment
         tracing::info!("no cache is used, as HOME is not set; --cache-dir names a place for it");
     }
     directory.map(|directory| Cache::at(&directory, limits, clock))
+}
+
+/// Our own credentials, from everywhere that the settings and the environment name.
+fn local_sources(settings: &RegistrySettings, environment: &Environment) -> Result<LocalSources, CredentialsError> {
+    let mut local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
+    if let Some((config, directory)) = &settings.credential_providers {
+        local = local.with_providers(CredentialProviders::load(config, directory)?);
+    }
+    if !settings.pull_secrets_dirs.is_empty() {
+        local = local.with_mounted(&settings.pull_secrets_dirs)?;
+    }
+    Ok(local)
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
-use super::{Digest, InvalidDocument, Platform, manifest::require_object};
+use super::{Digest, InvalidDocument, Platform, manifest::malformed, shape};
 
 /// An OCI or Docker image config (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -67,9 +68,8 @@ impl ImageConfig {
     ///
     /// A field of an unexpected type counts as absent; only what is no JSON object is an error.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidDocument> {
-        require_object(bytes)?;
-        let wire: Wire = serde_json::from_slice(bytes)
-            .map_err(|error| InvalidDocument::Malformed(format!("the config is no JSON object: {error}")))?;
+        shape::check(bytes)?;
+        let wire: Wire = serde_json::from_slice(bytes).map_err(malformed)?;
         let run = wire.config.unwrap_or_default();
         let platform = match (&wire.os, &wire.architecture) {
             (Some(os), Some(architecture)) if !os.is_empty() && !architecture.is_empty() => {
@@ -106,7 +106,8 @@ fn some(text: Option<String>) -> Option<String> {
 }
 
 fn lenient<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    Ok(serde_json::from_value(serde_json::Value::deserialize(deserializer)?).ok())
+    // Raw, so that what is not wanted is not built first.
+    Ok(serde_json::from_str(<&RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
 fn lenient_or_default<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned + Default>(

@@ -6,9 +6,10 @@ mod wire;
 
 use std::collections::BTreeMap;
 
-use super::{Digest, MediaType, Platform};
+use super::{Digest, MediaType, Platform, shape};
 use crate::vocabulary::ManifestKind;
-use wire::{WireDescriptor, WireDocument, WireEntry, WireFsLayer, WireV1History, flatten, parse_digest};
+pub(super) use wire::malformed;
+use wire::{WireDescriptor, WireDocument, WireEntries, WireFsLayer, WireV1History, cut, flatten, parse_digest};
 
 /// What points at content: its media type, digest and size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub struct Index {
     pub entries: Vec<IndexEntry>,
     /// the index's own annotations
     pub annotations: BTreeMap<String, String>,
-    /// entries that were passed over, and why
+    /// entries that were passed over, and why; of very many the first
     pub skipped: Vec<String>,
 }
 
@@ -90,7 +91,7 @@ pub enum Document {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDocument {
     /// not JSON, or not of the shape that its kind has
-    #[error("it is not a manifest: {0}")]
+    #[error("it cannot be read: {0}")]
     Malformed(String),
     /// an index and a manifest at once (CVE-2021-41190)
     #[error("it is an index and a manifest at once, so what it names depends on who reads it (CVE-2021-41190)")]
@@ -103,6 +104,9 @@ pub enum InvalidDocument {
         /// the document's own word
         media_type: String,
     },
+    /// more values than any manifest or config has
+    #[error("it has more values than any manifest or config")]
+    TooLarge,
     /// JSON, but of a kind that we do not know
     #[error("its media type {0:?} is of a kind that is not known")]
     Unsupported(String),
@@ -113,9 +117,8 @@ impl Document {
     ///
     /// Returns the document and its media type: the document's own word, else the header's, else what its shape says.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<(Self, String), InvalidDocument> {
-        require_object(bytes)?;
-        let wire: WireDocument =
-            serde_json::from_slice(bytes).map_err(|error| InvalidDocument::Malformed(error.to_string()))?;
+        shape::check(bytes)?;
+        let wire: WireDocument = serde_json::from_slice(bytes).map_err(malformed)?;
         let media_type = wire.media_type(content_type)?;
         let is_index = wire.manifests.is_some();
         let is_image = wire.config.is_some() || wire.layers.is_some();
@@ -146,7 +149,7 @@ impl Document {
                 }
                 None => missing("fsLayers, which a schema 1 manifest must have"),
             },
-            MediaType::Other => Err(InvalidDocument::Unsupported(media_type)),
+            MediaType::Other => Err(InvalidDocument::Unsupported(cut(&media_type))),
         }
     }
 
@@ -162,18 +165,8 @@ impl Document {
 }
 
 impl Index {
-    fn from_wire(wire: Vec<serde_json::Value>, annotations: Option<BTreeMap<String, Option<String>>>) -> Self {
-        let (mut entries, mut skipped) = (Vec::new(), Vec::new());
-        for (at, value) in wire.into_iter().enumerate() {
-            match serde_json::from_value::<WireEntry>(value)
-                .map_err(|error| error.to_string())
-                .and_then(|entry| entry.into_entry().map_err(|error| error.to_string()))
-            {
-                Ok(entry) => entries.push(entry),
-                Err(why) => skipped.push(format!("entry {at} of the index is passed over: {why}")),
-            }
-        }
-        Self { entries, annotations: flatten(annotations), skipped }
+    fn from_wire(wire: WireEntries, annotations: Option<BTreeMap<String, Option<String>>>) -> Self {
+        Self { entries: wire.entries, annotations: flatten(annotations), skipped: wire.skipped }
     }
 }
 
@@ -227,13 +220,5 @@ impl LegacyManifest {
             layers,
             config: history.into_iter().next().map(|entry| entry.v1_compatibility),
         })
-    }
-}
-
-/// Refuses JSON arrays, which serde would read field by field.
-pub(super) fn require_object(bytes: &[u8]) -> Result<(), InvalidDocument> {
-    match bytes.iter().find(|b| !b.is_ascii_whitespace()) {
-        Some(b'{') => Ok(()),
-        _ => Err(InvalidDocument::Malformed("it is no JSON object".to_owned())),
     }
 }

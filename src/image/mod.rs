@@ -8,6 +8,7 @@ mod manifest;
 mod media_type;
 mod platform;
 mod reference;
+mod shape;
 
 pub use attachment::attachment_kind;
 pub use config::{History, ImageConfig};

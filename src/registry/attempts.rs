@@ -37,11 +37,16 @@ where
 {
     let mut delays = delays(caller.wire.limits.retries);
     let mut attempts = 0;
+    let mut last: Option<Fault> = None;
     loop {
         let fault = match caller.wire.stop.or(work()).await {
             Some(Ok(done)) => return Ok(done),
             Some(Err(Trouble::Final(failure))) => return Err(*failure),
-            Some(Err(Trouble::Request(fault))) => fault,
+            Some(Err(Trouble::Request(fault))) => match last.take() {
+                // That no time was left for another attempt tells less than what happened at the one before.
+                Some(last) if fault.is_out_of_time() => return Err(last.into_failure(subject, attempts)),
+                _ => fault,
+            },
             None => return Err(canceled(subject, attempts)),
         };
         attempts += u32::from(fault.sent);
@@ -60,6 +65,7 @@ where
             return Err(fault.into_failure(subject, attempts));
         };
         tracing::debug!(server = %fault.origin, class = %fault.class, attempts, "will be asked again");
+        last = Some(fault);
         if caller.wire.stop.or(sleep(wait)).await.is_none() {
             return Err(canceled(subject, attempts));
         }

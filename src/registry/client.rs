@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use tokio::sync::Semaphore;
 
 use super::attempts::{Trouble, canceled, retried};
 use super::endpoint::Endpoint;
@@ -15,6 +14,7 @@ use super::item::{Item, Target};
 use super::options::{RegistryOptions, RegistrySetupError};
 use super::tokens::Tokens;
 use super::transport::Transport;
+use super::turns::Turns;
 use super::verify::{self, Mismatch};
 use crate::clock::Clock;
 use crate::credentials::Credential;
@@ -44,7 +44,7 @@ pub struct Session {
     account: Account,
 }
 
-/// A manifest, verified.
+/// A manifest or config, verified.
 #[derive(Debug, Clone)]
 pub struct Fetched {
     /// as they were received
@@ -86,6 +86,13 @@ impl<T> Got<T> {
     }
 }
 
+impl From<Got<Digest>> for Fetched {
+    fn from(Got { content: digest, answer, endpoint, via }: Got<Digest>) -> Self {
+        let content_type = answer.content_type().map(str::to_owned);
+        Self { bytes: answer.body, digest, content_type, endpoint, via }
+    }
+}
+
 impl RegistryClient {
     /// A client for a run.
     ///
@@ -101,7 +108,7 @@ impl RegistryClient {
         let wire = Wire {
             // A connection takes a few round trips; half the time is left for the answer.
             transport: Transport::new(options, (limits.request_timeout / 2).max(Duration::from_millis(1)))?,
-            permits: Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            turns: Turns::new(limits.concurrency),
             pauses: Pauses::default(),
             limits: limits.clone(),
             clock,
@@ -137,9 +144,7 @@ impl Session {
         let verified = |answer: &Answer| {
             verify::manifest(&answer.body, target.digest.as_ref(), &answer.headers, answer.content_type())
         };
-        let Got { content: digest, answer, endpoint, via } = self.fetch(&item, verified).await?;
-        let content_type = answer.content_type().map(str::to_owned);
-        Ok(Fetched { bytes: answer.body, digest, content_type, endpoint, via })
+        Ok(self.fetch(&item, verified).await?.into())
     }
 
     /// Asks which digest `target`, a tag or a digest, names, without fetching it. Docker Hub does not count that
@@ -158,11 +163,16 @@ impl Session {
         repository: &Repository,
         descriptor: &Descriptor,
         credential: &Credential,
-    ) -> Result<Bytes, Failure> {
+    ) -> Result<Fetched, Failure> {
         let name = format!("{repository}@{}", descriptor.digest);
         let item = Item::config(&name, repository, &descriptor.digest, credential);
-        let got = self.fetch(&item, |answer| verify::content(&answer.body, descriptor)).await?;
-        Ok(got.answer.body)
+        let verified = |answer: &Answer| verify::content(&answer.body, descriptor).map(|()| descriptor.digest.clone());
+        Ok(self.fetch(&item, verified).await?.into())
+    }
+
+    /// Waits until the image's time is over, which begins with its first request: waiting for a turn costs none.
+    pub async fn is_over(&self) {
+        self.account.is_over().await;
     }
 
     /// Requests made so far, to token servers too.

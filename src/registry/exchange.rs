@@ -1,20 +1,21 @@
 //! One request and its answer: permits, pauses, time limits, redirects, and no more bytes than asked for.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::sync::Semaphore;
+use tokio::sync::SetOnce;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use url::Url;
 
 use super::body::{self, Overflow};
 use super::connection_fault::connection_fault;
 use super::fault::Fault;
-use super::host::{Host, Pauses, Turn};
+use super::host::{Host, Pauses};
 use super::safety::{self, Guard, Reach, origin};
 use super::transport::Transport;
+use super::turns::{Turn, Turns};
 use crate::clock::Clock;
 use crate::event::Events;
 use crate::limits::Limits;
@@ -24,11 +25,15 @@ use crate::vocabulary::ErrorClass;
 /// How many redirects are followed: more than any registry needs (most have one, to where blobs lie).
 const MAX_REDIRECTS: usize = 5;
 
+/// The longest URL that is asked for, in bytes. Signed ones of object stores have some two thousand; what is longer
+/// than 65,534 no client can ask for.
+const LONGEST_URL: usize = 16 << 10;
+
 /// What all requests of a run share.
 pub(super) struct Wire {
     pub transport: Transport,
     pub limits: Limits,
-    pub permits: Semaphore,
+    pub turns: Arc<Turns>,
     pub pauses: Pauses,
     pub clock: Clock,
     pub events: Events,
@@ -39,7 +44,7 @@ pub(super) struct Wire {
 #[derive(Default)]
 pub(super) struct Account {
     requests: AtomicU64,
-    deadline: OnceLock<Instant>,
+    deadline: SetOnce<Instant>,
 }
 
 /// For whom a request is made.
@@ -80,6 +85,11 @@ impl Account {
     pub(super) fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
     }
+
+    /// Waits until the image's time is over.
+    pub(super) async fn is_over(&self) {
+        sleep_until(*self.deadline.wait().await).await;
+    }
 }
 
 impl<'a> Caller<'a> {
@@ -91,13 +101,13 @@ impl<'a> Caller<'a> {
     }
 
     /// Waits until a request to the server at `origin` may be made.
-    async fn turn(self, origin: &str) -> Result<Turn<'a>, Fault> {
+    async fn turn(self, origin: &str) -> Result<Option<Turn>, Fault> {
         loop {
             match self.wire.pauses.until(origin) {
                 Some(until) if until >= self.deadline() => return Err(paused(origin)),
                 Some(until) => sleep_until(until).await,
                 None => {
-                    let turn = self.host.turn(&self.wire.permits).await;
+                    let turn = self.wire.turns.next(&self.host.name, self.host.permits).await;
                     if Instant::now() >= self.deadline() {
                         return Err(out_of_time(origin));
                     }
@@ -115,7 +125,8 @@ impl<'a> Caller<'a> {
         let (now, limits, run) = (Instant::now(), &self.wire.limits, self.wire.stop.deadline());
         self.account.requests.fetch_add(1, Relaxed);
         self.host.count_request();
-        self.account.deadline.get_or_init(|| now.checked_add(limits.image_timeout).unwrap_or(run));
+        // Only the first request begins the image's time.
+        let _ = self.account.deadline.set(now.checked_add(limits.image_timeout).unwrap_or(run));
         now.checked_add(limits.request_timeout).unwrap_or(run).min(self.deadline())
     }
 }
@@ -133,10 +144,11 @@ impl Answer {
 
     /// Whether this is how a TLS server answers a plain request: Go, nginx and Apache do so with 400 and these words.
     pub(super) fn wants_tls(&self) -> bool {
+        if self.status != StatusCode::BAD_REQUEST || self.url.scheme() != "http" {
+            return false;
+        }
         let text = String::from_utf8_lossy(&self.body).to_ascii_uppercase();
-        self.status == StatusCode::BAD_REQUEST
-            && self.url.scheme() == "http"
-            && (text.contains("HTTPS") || text.contains("SSL"))
+        text.contains("HTTPS") || text.contains("SSL")
     }
 
     fn redirect(&self) -> Option<&str> {
@@ -177,6 +189,9 @@ pub(super) async fn exchange(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fa
 
 async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let at = origin(&ask.url);
+    if ask.url.as_str().len() > LONGEST_URL {
+        return Err(too_long(&at));
+    }
     let route = caller.wire.transport.route(&ask.url, ask.guard);
     let client = caller.wire.transport.client(route).map_err(|error| connection_fault(&error, &ask.url))?;
     let mut request = client.request(ask.method.clone(), ask.url.clone()).header(header::ACCEPT, ask.accept);
@@ -204,15 +219,24 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let outcome = timeout_at(deadline, body.read()).await;
     caller.host.count_bytes(body.received());
     match outcome {
-        Ok(Ok(())) => Ok(Answer { status, headers, body: body.into_bytes(), url: ask.url.clone(), reach }),
-        Ok(Err(body::ReadError::TooLarge)) => Err(too_large(&at, cap)),
-        Ok(Err(body::ReadError::Broken(error))) => Err(connection_fault(&error, &ask.url)),
-        Err(_) => Err(late(&at, "does not end its answer in time")),
+        Ok(Ok(())) => {}
+        // What is no success is told by its status; its words are welcome as far as they came.
+        _ if !status.is_success() => {}
+        Ok(Err(body::ReadError::TooLarge)) => return Err(too_large(&at, cap)),
+        Ok(Err(body::ReadError::Broken(error))) => return Err(connection_fault(&error, &ask.url)),
+        Err(_) => return Err(late(&at, "does not end its answer in time")),
     }
+    Ok(Answer { status, headers, body: body.into_bytes(), url: ask.url.clone(), reach })
 }
 
 fn late(origin: &str, what: &str) -> Fault {
     Fault::broken(ErrorClass::Timeout, origin, what, "check that it is up, or allow more with --registry-timeout")
+}
+
+fn too_long(origin: &str) -> Fault {
+    let what = format!("would have to be asked for a URL of more than {LONGEST_URL} bytes");
+    const REMEDY: &str = "this was not followed, for safety; check the registry's settings";
+    Fault { sent: false, ..Fault::final_answer(ErrorClass::Refused, origin, what, REMEDY) }
 }
 
 fn too_large(origin: &str, cap: usize) -> Fault {

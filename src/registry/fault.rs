@@ -61,6 +61,11 @@ impl Fault {
         Self { transient: true, ..Self::final_answer(class, origin, what, remedy) }
     }
 
+    /// Whether nothing was asked, since the time was over.
+    pub(super) fn is_out_of_time(&self) -> bool {
+        !self.sent && self.class == ErrorClass::Timeout
+    }
+
     /// We do not go where the server at `origin` sends us.
     pub(super) fn refused(origin: &str, what: &str, why: &Refusal) -> Self {
         const REMEDY: &str = "this was not followed, for safety; check the registry's settings";

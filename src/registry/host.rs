@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::endpoint::Endpoint;
@@ -19,15 +18,10 @@ pub(super) struct Host {
     pub endpoints: Vec<Endpoint>,
     /// what is left of its quota, by login
     pub quotas: Quotas,
-    permits: Semaphore,
+    /// requests that may be in flight to it
+    pub permits: usize,
     requests: AtomicU64,
     bytes: AtomicU64,
-}
-
-/// The right to make one request.
-pub(super) struct Turn<'a> {
-    _host: Option<SemaphorePermit<'a>>,
-    _all: Option<SemaphorePermit<'a>>,
 }
 
 impl Host {
@@ -37,17 +31,10 @@ impl Host {
             name: name.to_owned(),
             endpoints,
             quotas: Quotas::of(name),
-            permits: Semaphore::new(permits.clamp(1, Semaphore::MAX_PERMITS)),
+            permits,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }
-    }
-
-    /// Waits for the right to make a request. The registry's own permit comes first: what waits for a slow registry
-    /// must not hold what others could use.
-    pub(super) async fn turn<'a>(&'a self, all: &'a Semaphore) -> Turn<'a> {
-        // Neither semaphore is ever closed.
-        Turn { _host: self.permits.acquire().await.ok(), _all: all.acquire().await.ok() }
     }
 
     /// Counts a request.
@@ -134,16 +121,5 @@ mod tests {
         assert!(!pauses.pause("https://a", at(300)), "and does not shrink");
         assert_eq!(pauses.until("https://a"), Some(at(900)));
         assert_eq!(pauses.until("https://b"), None);
-    }
-
-    #[tokio::test]
-    async fn a_slow_registry_holds_no_more_than_its_own_permits() {
-        let all = Semaphore::new(3);
-        let slow = Host::new("slow", Vec::new(), 2);
-        let other = Host::new("other", Vec::new(), 2);
-        let (_first, _second) = (slow.turn(&all).await, slow.turn(&all).await);
-        let third = slow.turn(&all);
-        assert!(tokio::time::timeout(Duration::from_millis(20), third).await.is_err());
-        assert!(tokio::time::timeout(Duration::from_secs(20), other.turn(&all)).await.is_ok());
     }
 }

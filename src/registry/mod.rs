@@ -29,6 +29,7 @@ mod retry;
 mod safety;
 mod tokens;
 mod transport;
+mod turns;
 mod verify;
 mod words;
 

@@ -76,8 +76,8 @@ impl Reach {
         match address.octets() {
             // 0.0.0.0 connects to this machine.
             [0 | 127, ..] => Self::Loopback,
-            // Metadata and agents of Azure and Alibaba Cloud, which stand outside of 169.254.0.0/16.
-            [168, 63, 129, 16] | [100, 100, 100, 200] => Self::LinkLocal,
+            // Metadata and agents of Azure, Alibaba Cloud and Oracle Cloud, which stand outside of 169.254.0.0/16.
+            [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Self::LinkLocal,
             [169, 254, ..] | [224..=255, ..] => Self::LinkLocal,
             [10, ..] | [172, 16..=31, ..] | [192, 168, ..] => Self::Private,
             // Carrier-grade NAT (RFC 6598), protocol assignments and benchmarks (RFC 6890).
@@ -91,7 +91,6 @@ impl Reach {
             return Self::of_v4(embedded);
         }
         match address.segments() {
-            [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Self::Loopback,
             // Metadata of AWS (fd00:ec2::254, and ::23 of EKS) and of Google Cloud (fd20:ce::254).
             [0xfd00, 0xec2, ..] | [0xfd20, 0xce, ..] => Self::LinkLocal,
             [0xfe80..=0xfebf, ..] | [0xff00..=0xffff, ..] => Self::LinkLocal,
@@ -102,14 +101,16 @@ impl Reach {
     }
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped, translated (RFC 6052) or tunnelled (RFC 3056).
+/// The IPv4 address that an IPv6 address stands for: mapped, compatible (with it `::1`, as 0.0.0.1), translated
+/// (RFC 6052, and RFC 8215 for networks of one's own) or tunnelled (RFC 3056).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let join = |high: u16, low: u16| {
         let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
         Some(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => join(high, low),
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] => join(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => join(high, low),
         [0x2002, high, low, ..] => join(high, low),
         _ => None,
     }
@@ -180,6 +181,7 @@ mod tests {
             ("169.254.170.2", LinkLocal),
             ("168.63.129.16", LinkLocal),
             ("100.100.100.200", LinkLocal),
+            ("192.0.0.192", LinkLocal),
             ("fd00:ec2::254", LinkLocal),
             ("fd20:ce::254", LinkLocal),
             ("fe80::1", LinkLocal),
@@ -189,6 +191,8 @@ mod tests {
             ("::ffff:169.254.169.254", LinkLocal),
             ("64:ff9b::a9fe:a9fe", LinkLocal),
             ("2002:a9fe:a9fe::1", LinkLocal),
+            ("64:ff9b:1::a9fe:a9fe", LinkLocal),
+            ("::169.254.169.254", LinkLocal),
             ("10.0.0.1", Private),
             ("172.16.0.1", Private),
             ("172.31.255.255", Private),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use secrecy::ExposeSecret;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 use url::{Url, form_urlencoded};
 
@@ -201,7 +202,7 @@ struct WireToken {
     token: Option<String>,
     access_token: Option<String>,
     /// seconds; what is no number counts as not said
-    expires_in: Option<serde_json::Value>,
+    expires_in: Option<Box<RawValue>>,
 }
 
 fn read(answer: &Answer) -> Result<Token, Fault> {
@@ -216,13 +217,13 @@ fn read(answer: &Answer) -> Result<Token, Fault> {
     let authorization =
         authorization::bearer(&token).ok_or_else(|| invalid("gives a token that cannot be sent in a header"))?;
     // A tenth is left for the way, so that a token does not expire while it is used.
-    let expires = Instant::now() + life(wire.expires_in.as_ref()) * 9 / 10;
+    let expires = Instant::now() + life(wire.expires_in.as_deref().map(RawValue::get)) * 9 / 10;
     Ok(Token { authorization, expires })
 }
 
 /// How long a token is good for. What makes no sense counts as not said.
-fn life(expires_in: Option<&serde_json::Value>) -> Duration {
-    let seconds = expires_in.and_then(serde_json::Value::as_f64).filter(|seconds| *seconds > 0.0);
+fn life(expires_in: Option<&str>) -> Duration {
+    let seconds = expires_in.and_then(|json| serde_json::from_str(json).ok()).filter(|seconds: &f64| *seconds > 0.0);
     seconds.map_or(DEFAULT_LIFE, |seconds| Duration::from_secs_f64(seconds.min(LONGEST_LIFE.as_secs_f64())))
 }
 
@@ -274,7 +275,7 @@ mod tests {
         for (said, seconds) in
             [("300", 300.0), ("0.5", 0.5), ("0", 60.0), ("-5", 60.0), ("1e300", 86_400.0), ("\"300\"", 60.0)]
         {
-            assert_eq!(life(Some(&said.parse().unwrap())).as_secs_f64(), seconds, "{said}");
+            assert_eq!(life(Some(said)).as_secs_f64(), seconds, "{said}");
         }
         assert_eq!(life(None), DEFAULT_LIFE);
     }

@@ -4,6 +4,7 @@
 //! serves every other. Whether a *reference* may be read is another thing, and asked for each.
 
 use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Looked;
@@ -40,21 +41,54 @@ pub(super) struct Parsed {
 pub(super) struct Documents {
     /// those of earlier runs
     pub(super) stored: Stored,
-    manifests: OnceMap<Digest, Arc<Parsed>>,
+    manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
-    configs: OnceMap<(Digest, u64), Arc<ImageConfig>>,
+    configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
+}
+
+/// What was fetched, from wherever, and what is being fetched.
+///
+/// Nobody waits for another registry than the own one: it could name what others have, and then withhold it.
+struct Shelf<K, V> {
+    done: OnceMap<K, V>,
+    flights: OnceMap<(String, K), V>,
+}
+
+impl<K, V> Default for Shelf<K, V> {
+    fn default() -> Self {
+        Self { done: OnceMap::default(), flights: OnceMap::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
+    /// What is there for `key`, else what `fetch` brings from the registry of `source`.
+    async fn get_or_fetch(
+        &self,
+        source: Source<'_>,
+        key: K,
+        fetch: impl Future<Output = Result<V, Failure>>,
+    ) -> Result<V, Failure> {
+        if let Some(done) = self.done.get(&key) {
+            return Ok(done);
+        }
+        let flight = (source.repository.registry().to_owned(), key.clone());
+        // On the heap: each layer would hold a request's large state once more, and poll it on the stack.
+        let fetched = self.flights.get_or_try(flight, Box::pin(fetch)).await?;
+        self.done.offer(key, fetched.clone());
+        Ok(fetched)
+    }
 }
 
 impl Documents {
     /// None yet, but those that earlier runs `stored`.
     pub(super) fn new(stored: Stored) -> Self {
-        Self { stored, manifests: OnceMap::default(), configs: OnceMap::default() }
+        Self { stored, manifests: Shelf::default(), configs: Shelf::default() }
     }
 
     /// Parses and keeps what was fetched.
     pub(super) async fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
         let parsed = Arc::new(Parsed::new(fetched)?);
-        self.manifests.offer(fetched.digest.clone(), Arc::clone(&parsed));
+        self.manifests.done.offer(fetched.digest.clone(), Arc::clone(&parsed));
         self.stored.keep(&fetched.digest, &parsed.media_type, &fetched.bytes).await;
         Ok(parsed)
     }
@@ -62,7 +96,7 @@ impl Documents {
     /// The manifest or index that `digest` names, which a registry named in this run.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
         let read = Box::pin(self.read_manifest(source, digest));
-        self.manifests.get_or_try(digest.clone(), read).await
+        self.manifests.get_or_fetch(source, digest.clone(), read).await
     }
 
     /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
@@ -77,7 +111,7 @@ impl Documents {
                 false => self.fetch_manifest(source, digest).await,
             }
         });
-        self.manifests.get_or_try(digest.clone(), confirm_or_fetch).await
+        self.manifests.get_or_fetch(source, digest.clone(), confirm_or_fetch).await
     }
 
     async fn read_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
@@ -103,7 +137,10 @@ impl Documents {
         if parsed.size == entry.size {
             return Ok(parsed);
         }
-        let message = format!("{} has {} bytes, but the index says {}", entry.digest, parsed.size, entry.size);
+        let message = format!(
+            "{} has {} bytes, but the index says {}; push the index again",
+            entry.digest, parsed.size, entry.size
+        );
         Err(Failure::unsent(ErrorStage::Manifest, ErrorClass::DigestMismatch, message))
     }
 
@@ -118,13 +155,13 @@ impl Documents {
                 return Ok(Arc::new(config));
             }
             source.require_online(ErrorStage::Config, &descriptor.digest)?;
-            let bytes = source.session.config(source.repository, descriptor, source.credential).await?;
+            let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
             let config =
-                ImageConfig::parse(&bytes).map_err(|error| invalid(ErrorStage::Config, &descriptor.digest, &error))?;
-            self.stored.keep(&descriptor.digest, "", &bytes).await;
+                ImageConfig::parse(&fetched.bytes).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))?;
+            self.stored.keep(&descriptor.digest, "", &fetched.bytes).await;
             Ok(Arc::new(config))
         });
-        self.configs.get_or_try((descriptor.digest.clone(), descriptor.size), fetch).await
+        self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
     /// Every document that was looked at, each with its config where that was read.
@@ -133,14 +170,14 @@ impl Documents {
             let config = match &parsed.document {
                 Document::Image(manifest) => {
                     let key = (manifest.config.digest.clone(), manifest.config.size);
-                    self.configs.get(&key).map(|config| (Some(manifest.config.clone()), config))
+                    self.configs.done.get(&key).map(|config| (Some(manifest.config.clone()), config))
                 }
                 _ => parsed.legacy_config.clone().map(|config| (None, config)),
             };
             let (media_type, document) = (parsed.media_type.clone(), parsed.document.clone());
             (digest.clone(), Arc::new(Looked { digest, media_type, document, config }))
         };
-        self.manifests.entries().into_iter().map(looked).collect()
+        self.manifests.done.entries().into_iter().map(looked).collect()
     }
 }
 
@@ -158,10 +195,8 @@ impl Source<'_> {
 
 impl Parsed {
     fn new(fetched: &Fetched) -> Result<Self, Failure> {
-        Self::parse(&fetched.bytes, fetched.content_type.as_deref()).map_err(|error| {
-            let failure = invalid(ErrorStage::Manifest, &fetched.digest, &error);
-            Failure { endpoint: Some(fetched.endpoint.clone()), attempts: 1, ..failure }
-        })
+        Self::parse(&fetched.bytes, fetched.content_type.as_deref())
+            .map_err(|error| invalid(ErrorStage::Manifest, fetched, &error))
     }
 
     /// Parses a document that was given as `content_type`.
@@ -186,9 +221,11 @@ impl Parsed {
     }
 }
 
-fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failure {
+/// What was fetched is as its digest says, and yet no document.
+fn invalid(stage: ErrorStage, fetched: &Fetched, error: &InvalidDocument) -> Failure {
     let (class, remedy) = match error {
         InvalidDocument::Unsupported(_) => (ErrorClass::Unsupported, "only its owner can say what it is for"),
+        InvalidDocument::TooLarge => (ErrorClass::TooLarge, "build and push the image again"),
         // A login page that stands in for the registry answers 200 with HTML.
         InvalidDocument::Malformed(_) => (
             ErrorClass::InvalidContent,
@@ -199,5 +236,7 @@ fn invalid(stage: ErrorStage, digest: &Digest, error: &InvalidDocument) -> Failu
             (ErrorClass::InvalidContent, "do not run it before it is clear who made it; build and push the image again")
         }
     };
-    Failure::unsent(stage, class, format!("{digest} cannot be used: {error}; {remedy}"))
+    let Fetched { digest, endpoint, .. } = fetched;
+    let message = format!("{digest}: {endpoint} gives what cannot be used: {error} (1 attempt); {remedy}");
+    Failure { endpoint: Some(endpoint.clone()), attempts: 1, ..Failure::unsent(stage, class, message) }
 }

@@ -5,12 +5,12 @@ use super::attachments::Lookups;
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
-use super::{Answer, Attachments, Fallback, Named, Resolver, RunningDigest, Want};
+use super::{Access, Answer, Attachments, Fallback, Named, Resolver, RunningDigest, Want};
 use crate::credentials::Credential;
-use crate::image::{Digest, Failure};
+use crate::image::{Digest, Failure, Reference};
 use crate::registry::{Session, counts_pulls};
 use crate::stop::Stop;
-use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus, Via};
+use crate::vocabulary::{AccessOutcome, DigestKind, ErrorClass, ErrorStage, ImageStatus, Via};
 
 /// What all images of a run share.
 pub(super) struct Shared {
@@ -34,11 +34,15 @@ struct Learned {
 pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
     let session = shared.resolver.client.session();
     let mut learned = Learned::default();
-    let work = shared.stop.or(learned.learn(shared, &session, &want));
-    let cut_short = match tokio::time::timeout(shared.resolver.limits.image_timeout, work).await {
-        Ok(Some(())) => None,
-        Ok(None) => Some((ErrorClass::Canceled, "the run ended before this image was done")),
-        Err(_) => Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout")),
+    let cut_short = tokio::select! {
+        biased;
+        done = shared.stop.or(learned.learn(shared, &session, &want)) => match done {
+            Some(()) => None,
+            None => Some((ErrorClass::Canceled, "the run ended before this image was done")),
+        },
+        () = session.is_over() => {
+            Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout"))
+        }
     };
     if let Some((ErrorClass::Timeout, _)) = cut_short
         && learned.named.is_none()
@@ -49,7 +53,21 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
         Failure { attempts: u32::from(session.requests() > 0), ..failure }
     }));
-    learned.into_answer(want, session.requests())
+    let answer = learned.into_answer(want, session.requests());
+    answer.access.iter().for_each(|access| tell(&answer.reference, access));
+    answer
+}
+
+/// Tells by names alone which source served an image, and which were refused.
+fn tell(reference: &Reference, access: &Access) {
+    let (source, name) = (access.source.as_str(), access.name.as_deref());
+    match access.outcome {
+        AccessOutcome::Accepted => tracing::info!(image = %reference, source, name, "a credential was accepted"),
+        AccessOutcome::Refused => {
+            let class = access.class.map(ErrorClass::as_str);
+            tracing::info!(image = %reference, source, name, class, "a credential was refused");
+        }
+    }
 }
 
 impl Learned {
@@ -150,7 +168,7 @@ impl Learned {
 
     fn into_answer(self, want: Want, requests: u64) -> Answer {
         let not_asked = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
-        let unknown = want.running.iter().map(|digest| (digest.clone(), not_asked));
+        let unknown = want.running.keys().map(|digest| (digest.clone(), not_asked));
         // An old answer does not say what the image has come to offer since.
         let is_known = self.named.as_ref().is_some_and(|named| named.via != Via::Cache);
         Answer {

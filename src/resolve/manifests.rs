@@ -217,8 +217,8 @@ fn nodes(wanted: &WantedPlatforms) -> &[NodePlatform] {
 fn passed_over(named: &Digest, index: &Index) -> Option<Failure> {
     let first = index.skipped.first()?;
     let message = match index.skipped.len() {
-        1 => format!("{named}: {first}"),
-        count => format!("{named}: {count} entries are no descriptors; {first}"),
+        1 => format!("{named}: {first}; push the image again"),
+        count => format!("{named}: at least {count} entries are no descriptors: {first}; push the image again"),
     };
     Some(Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidContent, message))
 }
@@ -239,11 +239,14 @@ fn contradiction(entry: &IndexEntry, config: &ImageConfig) -> Option<Failure> {
 }
 
 fn too_many(named: &Digest) -> Failure {
-    let message = format!("{named} has more than {MAX_CHILDREN} wanted manifests; the rest was not fetched");
+    let message = format!(
+        "{named} has more than {MAX_CHILDREN} wanted manifests; the rest was not fetched; name platforms with --platform"
+    );
     Failure::unsent(ErrorStage::Manifest, ErrorClass::TooLarge, message)
 }
 
 fn too_deep(digest: &Digest) -> Failure {
-    let message = format!("{digest} is an index within an index within an index, which is not followed");
+    let message =
+        format!("{digest} is an index within an index within an index, which is not followed; push it as one index");
     Failure::unsent(ErrorStage::Manifest, ErrorClass::Unsupported, message)
 }

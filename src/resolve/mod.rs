@@ -14,6 +14,7 @@ mod documents;
 mod head;
 mod image;
 mod manifests;
+mod queue;
 mod run;
 mod running;
 mod stored;

@@ -1,6 +1,6 @@
 //! Resolves many images at once: what may start when, and what is told of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
+use super::queue::Queue;
 use super::stored::Stored;
 use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
@@ -36,28 +37,6 @@ pub(super) struct Run {
     failed: u64,
     /// whether more images may come
     is_open: bool,
-}
-
-/// Images that wait, those of failing pods first.
-#[derive(Default)]
-struct Queue {
-    urgent: VecDeque<Want>,
-    others: VecDeque<Want>,
-}
-
-impl Queue {
-    fn push(&mut self, want: Want) {
-        let line = if want.is_urgent() { &mut self.urgent } else { &mut self.others };
-        line.push_back(want);
-    }
-
-    fn pop(&mut self) -> Option<Want> {
-        self.urgent.pop_front().or_else(|| self.others.pop_front())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.others.is_empty()
-    }
 }
 
 impl Run {
@@ -119,7 +98,7 @@ impl Run {
 
     fn start_tasks(&mut self) {
         while self.tasks.len() < self.shared.resolver.limits.concurrency.max(1)
-            && let Some(want) = self.queue.pop()
+            && let Some(want) = self.queue.start()
         {
             let shared = Arc::clone(&self.shared);
             self.tasks.spawn(async move {
@@ -131,6 +110,7 @@ impl Run {
     }
 
     fn finish(&mut self, answer: Answer, duration_ms: u64) {
+        self.queue.done(answer.reference.registry());
         self.failed += u64::from(answer.status == ImageStatus::Failed);
         let error = answer.failures.first();
         self.events.emit(Event::Image {

@@ -157,6 +157,10 @@ pub enum PlatformSettings {
 pub struct RegistrySettings {
     /// credentials in a file
     pub authfile: Option<PathBuf>,
+    /// directories with mounted pull secrets
+    pub pull_secrets_dirs: Vec<PathBuf>,
+    /// the kubelet's plugins: their configuration, and the directory of their programs
+    pub credential_providers: Option<(PathBuf, PathBuf)>,
     /// certificate authorities to trust too
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
@@ -205,9 +209,7 @@ impl CollectSettings {
             output,
         }
     }
-}
 
-impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;
@@ -304,6 +306,8 @@ impl RegistrySettings {
     fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         Self {
             authfile: args.authfile,
+            pull_secrets_dirs: args.pull_secrets_dir,
+            credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
             attachments: args.attachments.into(),

@@ -225,9 +225,9 @@ words! {
         Authfile = "authfile",
         /// docker's `config.json`.
         DockerConfig = "docker-config",
-        /// A docker credential helper.
+        /// A docker credential helper, or a credential provider plugin as the kubelet has them.
         Helper = "helper",
-        /// A mounted directory.
+        /// A pull secret in a mounted directory.
         Mounted = "mounted",
         /// No credential.
         Anonymous = "anonymous",

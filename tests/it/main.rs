@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod docs;
 mod fake_api;
+mod hostile;
 mod live;
 mod real_registry;
 mod registry_client;

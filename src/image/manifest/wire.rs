@@ -3,9 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::{Descriptor, IndexEntry, InvalidDocument};
 use crate::image::{Digest, MediaType, Platform};
+
+/// How many characters of a document a message quotes.
+const LONGEST_QUOTE: usize = 200;
+/// How many entries of an index that are none are told of.
+const MAX_SKIPPED: usize = 100;
 
 /// Every manifest format at once, so that a document that is two of them can be told.
 #[derive(Deserialize)]
@@ -14,7 +21,7 @@ pub(super) struct WireDocument {
     pub(super) schema_version: Option<u32>,
     pub(super) media_type: Option<String>,
     pub(super) artifact_type: Option<String>,
-    pub(super) manifests: Option<Vec<serde_json::Value>>,
+    pub(super) manifests: Option<WireEntries>,
     pub(super) config: Option<WireDescriptor>,
     pub(super) layers: Option<Vec<WireDescriptor>>,
     pub(super) annotations: Option<BTreeMap<String, Option<String>>>,
@@ -39,7 +46,7 @@ impl WireDocument {
         };
         match (self.media_type.as_deref().filter(|t| !t.is_empty()), header) {
             (Some(own), Some(header)) if !same(own, &header) => {
-                Err(InvalidDocument::Contradiction { content_type: header, media_type: own.to_owned() })
+                Err(InvalidDocument::Contradiction { content_type: cut(&header), media_type: cut(own) })
             }
             (Some(own), _) => Ok(own.to_owned()),
             (None, Some(header)) => Ok(header),
@@ -119,6 +126,62 @@ pub(super) struct WireFsLayer {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireV1History {
     pub(super) v1_compatibility: String,
+}
+
+/// The entries of an index, each read as it comes; what is none is passed over.
+#[derive(Default)]
+pub(super) struct WireEntries {
+    pub(super) entries: Vec<IndexEntry>,
+    pub(super) skipped: Vec<String>,
+}
+
+impl WireEntries {
+    fn take(&mut self, at: usize, json: &str) {
+        let entry = serde_json::from_str::<WireEntry>(json).map_err(malformed).and_then(WireEntry::into_entry);
+        match entry {
+            Ok(entry) => self.entries.push(entry),
+            Err(why) if self.skipped.len() < MAX_SKIPPED => {
+                self.skipped.push(format!("entry {at} of the index is passed over: {why}"));
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WireEntries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+        impl<'de> Visitor<'de> for Entries {
+            type Value = WireEntries;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of entries")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<WireEntries, A::Error> {
+                let (mut read, mut at) = (WireEntries::default(), 0);
+                while let Some(json) = list.next_element::<&RawValue>()? {
+                    read.take(at, json.get());
+                    at += 1;
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_seq(Entries)
+    }
+}
+
+/// What the parser says, which may quote as much of the document as there is.
+pub(in crate::image) fn malformed(error: serde_json::Error) -> InvalidDocument {
+    InvalidDocument::Malformed(cut(&error.to_string()))
+}
+
+/// As much of a document's words as a message has room for.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 pub(super) fn flatten(annotations: Option<BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {

@@ -8,24 +8,24 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 /// Where the facts are.
-pub(super) const FACTS: &str = "image-facts/facts.json";
+pub(crate) const FACTS: &str = "image-facts/facts.json";
 
 /// The passwords in the recorded cluster's pull secrets.
-pub(super) const RECORDED_CANARIES: [&str; 2] = ["s3cr3t-pull-token", "legacy-s3cr3t"];
+pub(crate) const RECORDED_CANARIES: [&str; 2] = ["s3cr3t-pull-token", "legacy-s3cr3t"];
 
 /// A bundle, unpacked.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Bundle {
+pub(crate) struct Bundle {
     /// the one directory at its top
-    pub(super) top: String,
+    pub(crate) top: String,
     /// by their paths below it
-    pub(super) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Bundle {
     /// Unpacks a `.tar.gz`, which must have one directory at its top.
     #[track_caller]
-    pub(super) fn read(archive: &[u8]) -> Self {
+    pub(crate) fn read(archive: &[u8]) -> Self {
         let mut tar = tar::Archive::new(GzDecoder::new(archive));
         let (mut top, mut files) = (None, BTreeMap::new());
         for entry in tar.entries().unwrap() {
@@ -44,20 +44,20 @@ impl Bundle {
 
     /// A file in it.
     #[track_caller]
-    pub(super) fn text(&self, path: &str) -> &str {
+    pub(crate) fn text(&self, path: &str) -> &str {
         let file = self.files.get(path).unwrap_or_else(|| panic!("no {path} in {:?}", self.files.keys()));
         std::str::from_utf8(file).unwrap()
     }
 
     /// Its facts.
     #[track_caller]
-    pub(super) fn facts(&self) -> Facts {
+    pub(crate) fn facts(&self) -> Facts {
         Facts(serde_json::from_str(self.text(FACTS)).unwrap())
     }
 
     /// Asserts that none of `secrets` is in any file.
     #[track_caller]
-    pub(super) fn has_none_of(&self, secrets: &[&str]) {
+    pub(crate) fn has_none_of(&self, secrets: &[&str]) {
         for (path, content) in &self.files {
             assert_none_of(path, &String::from_utf8_lossy(content), secrets);
         }
@@ -65,21 +65,21 @@ impl Bundle {
 }
 
 /// The facts, with what tests ask them.
-pub(super) struct Facts(pub(super) Value);
+pub(crate) struct Facts(pub(crate) Value);
 
 impl Facts {
     /// The references of all images, in order.
-    pub(super) fn references(&self) -> Vec<&str> {
+    pub(crate) fn references(&self) -> Vec<&str> {
         self.images().iter().map(|image| image["reference"].as_str().unwrap()).collect()
     }
 
-    pub(super) fn images(&self) -> &[Value] {
+    pub(crate) fn images(&self) -> &[Value] {
         self.0["images"].as_array().unwrap()
     }
 
     /// The image of this reference.
     #[track_caller]
-    pub(super) fn image(&self, reference: &str) -> &Value {
+    pub(crate) fn image(&self, reference: &str) -> &Value {
         let mut found = self.images().iter().filter(|image| image["reference"] == reference);
         let image = found.next().unwrap_or_else(|| panic!("no {reference} among {:?}", self.references()));
         assert!(found.next().is_none(), "{reference} is there twice");
@@ -87,39 +87,39 @@ impl Facts {
     }
 
     /// `code reference` of each finding, in order.
-    pub(super) fn findings(&self) -> Vec<String> {
+    pub(crate) fn findings(&self) -> Vec<String> {
         let findings = self.0["findings"].as_array().unwrap().iter();
         findings.map(|f| format!("{} {}", text(&f["code"]), text(&f["image"]))).collect()
     }
 
     /// `reason resource namespace` of each gap, in order.
-    pub(super) fn gaps(&self) -> Vec<String> {
+    pub(crate) fn gaps(&self) -> Vec<String> {
         let gaps = self.0["gaps"].as_array().unwrap().iter();
         let part = |value: &Value| value.as_str().unwrap_or("-").to_owned();
         gaps.map(|gap| [&gap["reason"], &gap["resource"], &gap["namespace"]].map(part).join(" ")).collect()
     }
 
     /// All but what differs between two runs.
-    pub(super) fn without_run(mut self) -> Value {
+    pub(crate) fn without_run(mut self) -> Value {
         self.0.as_object_mut().unwrap().remove("run").expect("run");
         self.0
     }
 }
 
 /// The classes of an image's errors.
-pub(super) fn classes(image: &Value) -> Vec<&str> {
+pub(crate) fn classes(image: &Value) -> Vec<&str> {
     let errors = image["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     errors.iter().map(|error| text(&error["class"])).collect()
 }
 
 /// A string, or nothing.
-pub(super) fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
 /// Asserts that `content` has none of `secrets`, neither as it is nor in base64 at any place of a longer text.
 #[track_caller]
-pub(super) fn assert_none_of(name: &str, content: &str, secrets: &[&str]) {
+pub(crate) fn assert_none_of(name: &str, content: &str, secrets: &[&str]) {
     for secret in secrets {
         assert!(!content.contains(secret), "{name} shows {secret}");
         for skipped in 0..3 {

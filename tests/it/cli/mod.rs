@@ -1,8 +1,9 @@
 //! What a user does: the built binary, its streams, its exit codes, and what it leaves on the disk.
 
 mod bad_input;
-mod bundle;
+pub(crate) mod bundle;
 mod cache;
+mod canaries;
 mod demo;
 mod files;
 mod golden;
@@ -11,7 +12,7 @@ mod inspect;
 mod interrupts;
 mod login;
 mod outputs;
-mod program;
+pub(crate) mod program;
 mod real;
 mod recorded;
 mod registries;

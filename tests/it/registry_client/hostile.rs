@@ -28,8 +28,8 @@ async fn a_redirect_to_another_server_gets_no_authorization() {
     })
     .await;
     let descriptor = Descriptor { media_type: String::new(), digest, size: 34 };
-    let bytes = client().session().config(&server.repository("a"), &descriptor, &password("one")).await.unwrap();
-    assert_eq!(bytes, body);
+    let fetched = client().session().config(&server.repository("a"), &descriptor, &password("one")).await.unwrap();
+    assert_eq!(fetched.bytes, body);
     assert_eq!(server.seen().iter().filter(|seen| seen.authorization().is_some()).count(), 2);
     assert_eq!(storage.lines(), ["GET /blob?signature=1"]);
     assert_eq!(storage.seen()[0].authorization(), None);

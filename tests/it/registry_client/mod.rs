@@ -4,7 +4,7 @@ mod auth;
 mod faults;
 mod hostile;
 mod mirrors;
-mod server;
+pub(crate) mod server;
 mod tls;
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn client_with(options: &RegistryOptions, limits: &Limits, events: Events) -> Re
     RegistryClient::new(options, limits, Clock::System, events, stop).unwrap()
 }
 
-fn client() -> RegistryClient {
+pub(crate) fn client() -> RegistryClient {
     client_with(&RegistryOptions::default(), &Limits::default(), Events::none())
 }
 

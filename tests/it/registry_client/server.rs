@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,10 +36,45 @@ pub(crate) enum Reply {
     Full(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// these bytes, and then the connection is closed
     Raw(&'static str),
+    /// the same
+    Bytes(Vec<u8>),
     /// these bytes, and then nothing
     Stall(&'static str),
     /// this head, and a body without end
     Endless(&'static str),
+    /// the first, and then the second again and again
+    Flood(Vec<u8>, Vec<u8>),
+    /// the first at once, and the second a byte each second
+    Drip(Vec<u8>, Vec<u8>),
+    /// what another server answers
+    Forward(Forward),
+}
+
+/// Another server, and how it is asked.
+#[derive(Clone)]
+pub(crate) struct Forward {
+    pub(crate) client: reqwest::Client,
+    /// scheme, host and port
+    pub(crate) to: String,
+    /// how long the way there takes
+    pub(crate) after: Duration,
+}
+
+impl Forward {
+    /// Asks for what `seen` asks for.
+    async fn answer(&self, seen: &Seen) -> Option<Reply> {
+        tokio::time::sleep(self.after).await;
+        let mut request = self.client.request(seen.method.parse().ok()?, format!("{}{}", self.to, seen.path));
+        for name in ["accept", "authorization"] {
+            request = seen.headers.get(name).into_iter().fold(request, |request, value| request.header(name, value));
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let names = ["content-type", "docker-content-digest", "www-authenticate"];
+        let value = |name| Some((name, response.headers().get(name)?.to_str().ok()?.to_owned()));
+        let headers = names.into_iter().filter_map(value).collect();
+        Some(Reply::Full(status, headers, response.bytes().await.ok()?.to_vec()))
+    }
 }
 
 /// An answer with a JSON body.
@@ -58,6 +94,7 @@ impl Reply {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -75,9 +112,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let (answer, log) = (Arc::new(answer), Arc::clone(&seen));
+        let connections = Arc::<AtomicUsize>::default();
+        let (answer, log, count) = (Arc::new(answer), Arc::clone(&seen), Arc::clone(&connections));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, SeqCst);
                 let (answer, log, tls) = (Arc::clone(&answer), Arc::clone(&log), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -90,7 +129,12 @@ impl Server {
                 });
             }
         });
-        Self { address, seen }
+        Self { address, seen, connections }
+    }
+
+    /// How often it was connected to so far, whether or not anything was asked then.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(SeqCst)
     }
 
     /// All that it was asked so far.
@@ -136,7 +180,12 @@ where
         drop(log);
         answer(&seen)
     };
+    let reply = match reply {
+        Reply::Forward(forward) => forward.answer(&seen).await?,
+        reply => reply,
+    };
     match reply {
+        Reply::Forward(_) => return None,
         Reply::Full(status, headers, body) => {
             let mut head = format!("HTTP/1.1 {status} Status\r\nconnection: close\r\n");
             for (name, value) in headers {
@@ -149,6 +198,7 @@ where
             }
         }
         Reply::Raw(text) => stream.write_all(text.as_bytes()).await.ok()?,
+        Reply::Bytes(bytes) => stream.write_all(&bytes).await.ok()?,
         Reply::Stall(text) => {
             stream.write_all(text.as_bytes()).await.ok()?;
             tokio::time::sleep(Duration::from_secs(600)).await;
@@ -158,6 +208,22 @@ where
             let chunk = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
             loop {
                 stream.write_all(chunk.as_bytes()).await.ok()?;
+            }
+        }
+        Reply::Flood(head, chunk) => {
+            stream.write_all(&head).await.ok()?;
+            loop {
+                stream.write_all(&chunk).await.ok()?;
+                // Endless, but not so fast that nothing else could be done on this machine.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        Reply::Drip(head, body) => {
+            stream.write_all(&head).await.ok()?;
+            for byte in body {
+                stream.write_all(&[byte]).await.ok()?;
+                stream.flush().await.ok()?;
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }
@@ -173,6 +239,10 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
         let mut chunk = [0; 4096];
         let length = stream.read(&mut chunk).await.ok().filter(|length| *length > 0)?;
         bytes.extend_from_slice(&chunk[..length]);
+        // A TLS handshake: this is a server of plain http.
+        if bytes.first() == Some(&0x16) {
+            return None;
+        }
     };
     let text = String::from_utf8(bytes[..head].to_vec()).ok()?;
     let mut lines = text.lines();

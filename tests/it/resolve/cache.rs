@@ -12,7 +12,7 @@ use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus, Via};
 use tempfile::TempDir;
 
 use super::fake_registry::FakeRegistry;
-use super::{Bench, context, want};
+use super::{Bench, context, from_repository, want};
 
 /// A run with the cache in `directory`.
 async fn run(directory: &Path, wants: Vec<Want>) -> Resolution {
@@ -118,7 +118,7 @@ async fn what_runs_is_confirmed_by_a_head_and_seen_when_it_is_gone() {
     let old = registry.put_image("app", None, "linux/amd64", "old");
     let wanted = || {
         let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
-        wanted.running = [old.manifest.clone()].into();
+        wanted.running = from_repository([&old.manifest]);
         vec![wanted]
     };
     run(directory.path(), wanted()).await;
@@ -206,7 +206,7 @@ async fn when_its_registry_cannot_be_asked_an_earlier_answer_is_told_as_such() {
     let (reference, never) = (registry.reference("two:1"), registry.reference("two:never"));
     let wants = || {
         let mut wanted = want(reference.clone(), &["linux/amd64", "linux/s390x"]);
-        wanted.running = [Digest::of(b"running"), index.clone()].into();
+        wanted.running = from_repository([&Digest::of(b"running"), &index]);
         vec![wanted, want(never.clone(), &[])]
     };
     let cold = run(directory.path(), wants()).await;

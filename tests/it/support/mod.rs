@@ -2,3 +2,5 @@
 
 pub(crate) mod http;
 pub(crate) mod real;
+pub(crate) mod tls;
+pub(crate) mod token_server;

@@ -1,0 +1,108 @@
+//! Images that wait: fair to registries, and within each those of failing pods first.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Want;
+
+/// The images that wait, by registry.
+#[derive(Default)]
+pub(super) struct Queue {
+    lines: BTreeMap<String, Line>,
+    started: u64,
+}
+
+/// The images of one registry.
+#[derive(Default)]
+struct Line {
+    urgent: VecDeque<Want>,
+    others: VecDeque<Want>,
+    /// those that are being resolved
+    running: usize,
+    /// when one was last started, counted in images
+    started: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, want: Want) {
+        let line = self.lines.entry(want.reference.registry().to_owned()).or_default();
+        if want.is_urgent() { line.urgent.push_back(want) } else { line.others.push_back(want) }
+    }
+
+    /// The next image to start: of the registry of which fewest are running, so that one that does not answer cannot
+    /// keep the others from being asked; among equals urgent ones first.
+    pub(super) fn start(&mut self) -> Option<Want> {
+        let open = self.lines.values_mut().filter(|line| !line.is_empty());
+        let line = open.min_by_key(|line| (line.running, line.urgent.is_empty(), line.started))?;
+        self.started += 1;
+        (line.running, line.started) = (line.running + 1, self.started);
+        line.urgent.pop_front().or_else(|| line.others.pop_front())
+    }
+
+    /// Notes that an image of `registry` that was started is done.
+    pub(super) fn done(&mut self, registry: &str) {
+        if let Some(line) = self.lines.get_mut(registry) {
+            line.running = line.running.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.values().all(Line::is_empty)
+    }
+}
+
+impl Line {
+    fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.others.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::cluster::inventory::PullContext;
+    use crate::image::Reference;
+    use crate::resolve::WantedPlatforms;
+
+    fn want(reference: &str) -> Want {
+        let failing = reference.ends_with("failing");
+        let context = PullContext { namespace: "n".into(), secrets: Vec::new(), service_account: None, failing };
+        Want {
+            reference: Reference::parse(reference).unwrap(),
+            platforms: WantedPlatforms::All,
+            running: BTreeSet::new(),
+            contexts: BTreeSet::from([context]),
+        }
+    }
+
+    fn queue(references: &[&str]) -> Queue {
+        let mut queue = Queue::default();
+        references.iter().for_each(|reference| queue.push(want(reference)));
+        queue
+    }
+
+    fn started(queue: &mut Queue, count: usize) -> Vec<String> {
+        (0..count).map(|_| queue.start().unwrap().reference.to_string()).collect()
+    }
+
+    #[test]
+    fn failing_pods_go_first_at_each_registry_and_no_registry_before_the_others() {
+        let mut queue = queue(&["a.io/x:1", "a.io/x:2", "a.io/x:failing", "b.io/x:1", "c.io/x:failing"]);
+        let expected = ["a.io/x:failing", "c.io/x:failing", "b.io/x:1", "a.io/x:1", "a.io/x:2"];
+        assert_eq!(started(&mut queue, 5), expected);
+        assert!(queue.is_empty() && queue.start().is_none());
+    }
+
+    #[test]
+    fn a_registry_whose_images_end_gets_on() {
+        let mut queue =
+            queue(&["slow.io/x:1", "slow.io/x:2", "slow.io/x:3", "fast.io/x:1", "fast.io/x:2", "fast.io/x:3"]);
+        assert_eq!(started(&mut queue, 2), ["fast.io/x:1", "slow.io/x:1"]);
+        for tag in [2, 3] {
+            queue.done("fast.io");
+            assert_eq!(started(&mut queue, 1), [format!("fast.io/x:{tag}")]);
+        }
+        assert_eq!(started(&mut queue, 2), ["slow.io/x:2", "slow.io/x:3"]);
+    }
+}

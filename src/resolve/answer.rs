@@ -64,6 +64,13 @@ pub struct Answer {
     pub requests: u64,
 }
 
+impl Answer {
+    /// What a registry says in this run that the reference names: an earlier answer is no word of today.
+    pub fn named_now(&self) -> Option<&Named> {
+        self.named.as_ref().filter(|named| named.via != Via::Cache)
+    }
+}
+
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {

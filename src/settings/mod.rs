@@ -1,5 +1,6 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
 mod check;
 mod config;
 mod registries;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
 pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
@@ -165,6 +167,10 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where what registries give is kept; `None`: in the user's own place
+    pub cache_dir: Option<PathBuf>,
+    /// whether anything is kept, and what was kept is used
+    pub use_cache: bool,
     /// where attachments are looked for
     pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
@@ -196,7 +202,10 @@ impl CollectSettings {
             custom_resources: true,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
@@ -304,6 +313,8 @@ impl RegistrySettings {
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
             attachments: args.attachments.into(),
+            cache_dir: args.cache_dir,
+            use_cache: !args.no_cache,
             hosts,
         }
     }

@@ -37,18 +37,19 @@ pub struct RegistryClient {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    wire: Wire,
-    directory: Directory,
+/// What all images of a run share.
+pub(super) struct Shared {
+    pub(super) wire: Wire,
+    pub(super) directory: Directory,
     settings: BTreeMap<String, HostOptions>,
     hosts: Hosts,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
 }
 
 /// Asks registries on behalf of one image: counts its requests and holds its deadline, which begins with the first.
 pub struct Session {
-    shared: Arc<Shared>,
-    account: Account,
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Account,
 }
 
 /// A manifest or config, verified.
@@ -218,20 +219,22 @@ impl Session {
 
 impl Shared {
     /// What all images of a registry share.
-    fn host(&self, name: &str) -> Arc<Host> {
+    pub(super) fn host(&self, name: &str) -> Arc<Host> {
         let permits = self.settings_of(name).and_then(|host| host.per_registry);
         self.hosts.get(name, || Host::new(name, permits.unwrap_or(self.wire.limits.per_registry)))
     }
 
     /// Who asks `source`: what is for the registry goes to the registry alone.
-    fn credential<'a>(&'a self, source: &Source, item: &Item<'a>) -> &'a Credential {
+    pub(super) fn credential<'a>(&'a self, source: &Source, item: &Item<'a>) -> &'a Credential {
         match source.via {
             Via::Registry => item.credential,
-            _ => self
-                .settings_of(&source.host)
-                .and_then(|host| host.credential.as_ref())
-                .unwrap_or(&Credential::Anonymous),
+            _ => self.mirrors_own(source).unwrap_or(&Credential::Anonymous),
         }
+    }
+
+    /// What was given for a mirror's very host.
+    pub(super) fn mirrors_own(&self, source: &Source) -> Option<&Credential> {
+        self.settings_of(&source.host)?.credential.as_ref()
     }
 
     fn settings_of(&self, host: &str) -> Option<&HostOptions> {
@@ -270,7 +273,7 @@ async fn ask_mirror<T>(
     None
 }
 
-fn no_target(repository: &Repository, target: &str) -> Failure {
+pub(super) fn no_target(repository: &Repository, target: &str) -> Failure {
     let message = format!("{repository}: {target:?} is no tag and no digest; check the reference");
     Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidReference, message)
 }

@@ -1,21 +1,25 @@
 //! What is asked for in a repository, and how one server is asked for it.
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
-use super::authorization::{Authorized, Place, authorized};
+use super::authorization::{Authorized, Login, Place, authorized};
+use super::endpoint::Endpoint;
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
+use super::quota::Pull;
 use super::safety::Guard;
 use super::sources::{NoSource, Source, Wanted, What};
 use super::tokens::Tokens;
 use super::verify::Mismatch;
 use super::words::Confidence;
 use crate::credentials::Credential;
+use crate::event::Event;
 use crate::image::{Digest, Failure, MediaType, Reference, Repository};
-use crate::vocabulary::{ErrorClass, ErrorStage};
+use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// A tag or a digest, safe to be part of a URL.
 pub(super) struct Target {
@@ -88,6 +92,13 @@ impl<'a> Item<'a> {
         Self { subject, wanted, query: None, credential, method: Method::GET, accept: "*/*" }
     }
 
+    /// The API itself, which says whether a login is good; `repository` is any that the credential applies to.
+    pub(super) fn api(repository: &'a Repository, credential: &'a Credential) -> Self {
+        let subject = Subject { stage: ErrorStage::Credentials, name: repository.registry(), server: "" };
+        let wanted = Wanted { repository, what: What::Api };
+        Self { subject, wanted, query: None, credential, method: Method::GET, accept: "*/*" }
+    }
+
     /// What is attached to a manifest.
     pub(super) fn referrers(
         name: &'a str,
@@ -138,20 +149,39 @@ impl<'a> Item<'a> {
         source: &Source,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
+        let login = Login::of(self.credential);
+        let pull = self.begin_pull(caller, source, &login)?;
         let no_url = NoSource::NoHost(source.host.clone());
         let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
         for origin in source.endpoint.origins() {
             let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
             outcome = self.send(caller, tokens, source, url).await;
-            match &outcome {
-                Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
-                Err(Trouble::Request(fault)) if fault.other_protocol => continue,
-                Ok(_) => source.endpoint.speaks(origin),
-                Err(_) => {}
+            if is_understood(&source.endpoint, origin, outcome.as_ref().map(|authorized| &authorized.answer)) {
+                break;
             }
-            break;
         }
-        self.judge(caller, source, outcome?, verify)
+        let authorized = outcome?;
+        if source.via == Via::Registry {
+            caller.host.quotas.note(&login, &authorized.answer.headers, pull);
+        }
+        self.judge(caller, source, authorized, verify)
+    }
+
+    /// The right to fetch a manifest where that counts as a pull.
+    fn begin_pull<'c>(&self, caller: Caller<'c>, source: &Source, login: &Login) -> Result<Option<Pull<'c>>, Trouble> {
+        let is_pull = self.method == Method::GET && self.subject.stage == ErrorStage::Manifest;
+        if !is_pull || source.via != Via::Registry {
+            return Ok(None);
+        }
+        let wire = caller.wire;
+        caller.host.quotas.begin_pull(login).map(Some).map_err(|held| {
+            if held.is_first {
+                let left = wire.stop.deadline().saturating_duration_since(Instant::now());
+                let (host, reason) = (caller.host.name.clone(), format!("it has {}", held.left));
+                wire.events.emit(Event::Paused { host, seconds: left.as_secs(), reason });
+            }
+            held.fault(&source.endpoint.origin()).into()
+        })
     }
 
     async fn send(
@@ -183,7 +213,6 @@ impl<'a> Item<'a> {
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
         let Authorized { answer, authorization } = authorized;
-        caller.host.note_quota(&answer.headers);
         if answer.status != StatusCode::OK {
             let with_credential = !matches!(self.credential, Credential::Anonymous);
             let asked = Asked { stage: self.subject.stage, registry: self.registry(), with_credential };
@@ -200,6 +229,17 @@ impl<'a> Item<'a> {
             }
         }
     }
+}
+
+/// Whether the server speaks the protocol of `base`, as far as `outcome` tells; it is noted.
+pub(super) fn is_understood(endpoint: &Endpoint, base: &Url, outcome: Result<&Answer, &Trouble>) -> bool {
+    match outcome {
+        Ok(answer) if answer.wants_tls() => return false,
+        Err(Trouble::Request(fault)) if fault.other_protocol => return false,
+        Ok(_) => endpoint.speaks(base),
+        Err(_) => {}
+    }
+    true
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! 4. `authorization` meets the challenge of a 401 (`challenge`, `tokens`).
 //! 5. `exchange` sends it, once it is its turn (`host`), and follows redirects where it is safe (`safety`).
 //! 6. `transport` has the connections and `trust` the certificates (`certificates`), `body` reads what they give.
+//!
+//! A [`Server`] is looked at step by step, for a check (`probe`, `handshake`).
 
 mod address;
 mod answer_fault;
@@ -22,10 +24,13 @@ mod connection_fault;
 mod endpoint;
 mod exchange;
 mod fault;
+mod handshake;
 mod host;
 mod item;
 mod options;
 mod prefix;
+mod probe;
+mod quota;
 mod referrers;
 mod retry;
 mod safety;
@@ -40,5 +45,8 @@ mod words;
 
 pub use address::{Address, InvalidAddress};
 pub use client::{Fetched, Head, RegistryClient, Session};
+pub use handshake::{Certificate, Handshake};
 pub use options::{ClientFiles, HostOptions, Mirror, RegistryOptions, RegistrySetupError, Serves, Upstream};
 pub use prefix::{Location, PrefixRule};
+pub use probe::{Greeting, Login, Look, Server};
+pub use quota::counts_pulls;

@@ -36,6 +36,8 @@ pub(super) enum What<'a> {
     Blob(&'a str),
     /// what is attached to the manifest of this digest
     Referrers(&'a str),
+    /// the API itself
+    Api,
 }
 
 /// A server that may have it.
@@ -80,6 +82,7 @@ impl What<'_> {
     fn target(&self) -> &str {
         match self {
             Self::Tag(text) | Self::Manifest(text) | Self::Blob(text) | Self::Referrers(text) => text,
+            Self::Api => "",
         }
     }
 
@@ -89,7 +92,7 @@ impl What<'_> {
         match self {
             Self::Tag(_) => serves.tags,
             Self::Manifest(_) | Self::Referrers(_) => serves.digests,
-            Self::Blob(_) => serves.digests || serves.tags,
+            Self::Blob(_) | Self::Api => serves.digests || serves.tags,
         }
     }
 }
@@ -100,7 +103,7 @@ impl Wanted<'_> {
         match self.what {
             What::Tag(tag) => format!("{}:{tag}", self.repository),
             What::Manifest(digest) | What::Referrers(digest) => format!("{}@{digest}", self.repository),
-            What::Blob(_) => self.repository.to_string(),
+            What::Blob(_) | What::Api => self.repository.to_string(),
         }
     }
 }
@@ -112,6 +115,7 @@ impl Source {
             What::Tag(_) | What::Manifest(_) => "manifests",
             What::Blob(_) => "blobs",
             What::Referrers(_) => "referrers",
+            What::Api => return origin.join(&format!("{}/", self.api)).ok(),
         };
         let path = format!("{}/{}/{kind}/{}", self.api, self.repository, self.target);
         let mut url = origin.join(&path).ok().filter(|url| url.origin() == origin.origin())?;
@@ -197,6 +201,7 @@ impl Directory {
         let address = Address::registry(reference.registry()).ok()?;
         let target = match wanted.what {
             What::Blob(digest) => digest,
+            What::Api => "",
             What::Tag(_) | What::Manifest(_) | What::Referrers(_) => reference.target(),
         };
         Some(self.source(own, &address, reference.repository().path(), target))

@@ -32,6 +32,16 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// Whether a proxy is asked to connect.
+    pub(super) fn is_proxied(self) -> bool {
+        self.guard.is_none()
+    }
+
+    /// Whether the server's certificate must be good.
+    pub(super) fn is_verified(self) -> bool {
+        self.trust.is_verified()
+    }
+
     /// The reach of the server, of which `peer` is the address that was connected to. Behind a proxy it is not known;
     /// the server then counts as public, which allows it least.
     pub(super) fn reach(self, url: &Url, peer: Option<std::net::SocketAddr>) -> Reach {
@@ -68,6 +78,11 @@ impl Transport {
     }
 
     fn build(&self, route: Route) -> Result<reqwest::Client, reqwest::Error> {
+        self.builder(route).tls_backend_preconfigured(self.trust.tls_config(route.trust)).build()
+    }
+
+    /// Everything about a client for `route` but its TLS.
+    pub(super) fn builder(&self, route: Route) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("imagefacts/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
@@ -76,11 +91,10 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
-        let builder = match route.guard {
+        match route.guard {
             Some(guard) => builder.no_proxy().dns_resolver(GuardedResolver(guard)),
             None => builder,
-        };
-        builder.tls_backend_preconfigured(self.trust.tls_config(route.trust)).build()
+        }
     }
 }
 

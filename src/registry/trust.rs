@@ -44,6 +44,13 @@ pub(super) struct TrustClass {
     client: bool,
 }
 
+impl TrustClass {
+    /// Whether the server's certificate must be good.
+    pub(super) fn is_verified(self) -> bool {
+        self.verified
+    }
+}
+
 impl Trust {
     /// Reads all files that `options` name.
     pub(super) fn new(options: &RegistryOptions) -> Result<Self, RegistrySetupError> {
@@ -117,8 +124,9 @@ impl Trust {
     }
 }
 
-/// The program has installed it; a test or another program that uses this library may not have.
-fn provider() -> Arc<CryptoProvider> {
+/// What does the cryptography. The program has installed it; a test or another program that uses this library may not
+/// have.
+pub(super) fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().cloned().unwrap_or_else(|| {
         // Of two that do this at once the later one is told so, and both have the same.
         let _ = rustls::crypto::ring::default_provider().install_default();

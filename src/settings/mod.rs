@@ -1,6 +1,8 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
 mod certs_dir;
+mod check;
 mod config;
 mod entry;
 mod hosts_toml;
@@ -16,6 +18,8 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
+pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
@@ -73,7 +77,7 @@ pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation,
 
 /// The configuration file of a command that takes one: what `--config` names, else the user's own.
 fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
-    let (_, matches) = matches.subcommand()?;
+    let (_, matches) = usage::command(matches)?;
     let named = matches.try_get_one::<PathBuf>("config").ok()?;
     named.cloned().or_else(|| config::default_file(environment))
 }
@@ -179,7 +183,10 @@ impl CollectSettings {
             custom_resources: true,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,

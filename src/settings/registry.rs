@@ -28,6 +28,10 @@ pub struct RegistrySettings {
     pub registries_conf: Option<PathBuf>,
     /// a `certs.d` directory
     pub certs_dir: Option<PathBuf>,
+    /// where what registries give is kept; `None`: in the user's own place
+    pub cache_dir: Option<PathBuf>,
+    /// whether anything is kept, and what was kept is used
+    pub use_cache: bool,
     /// where attachments are looked for
     pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
@@ -49,6 +53,8 @@ impl RegistrySettings {
             mirrors,
             registries_conf: args.registries_conf,
             certs_dir: args.certs_dir,
+            cache_dir: args.cache_dir,
+            use_cache: !args.no_cache,
             attachments: args.attachments.into(),
             hosts,
         }

@@ -1,5 +1,6 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod cache;
 mod registry;
 mod reports;
 mod values;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::cache::{CacheAction, CacheArgs};
 pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
 use self::values::{duration, host, namespace, positive, whole};
 pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
@@ -58,6 +60,7 @@ pub enum Command {
     Optimize(OptimizeArgs),
     Validate(ValidateArgs),
     Schema(SchemaArgs),
+    Cache(CacheArgs),
     Demo(DemoArgs),
 }
 
@@ -197,12 +200,28 @@ pub struct RegistryArgs {
     /// Credentials in the form of podman's auth.json or docker's config.json
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_AUTHFILE")]
     pub authfile: Option<PathBuf>,
+    /// Use the pull secrets that are mounted in this directory: its own .dockerconfigjson, or <secret>/.dockerconfigjson
+    /// (repeatable)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_PULL_SECRETS_DIR", value_delimiter = ',')]
+    pub pull_secrets_dir: Vec<PathBuf>,
+    /// Ask the kubelet's credential provider plugins that this CredentialProviderConfig names
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_CONFIG")]
+    pub image_credential_provider_config: Option<PathBuf>,
+    /// Where the programs of these plugins are
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_BIN_DIR")]
+    pub image_credential_provider_bin_dir: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Keep what registries give in this directory (default: $XDG_CACHE_HOME/imagefacts, or ~/.cache/imagefacts)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep nothing, and use nothing that was kept
+    #[arg(long, env = "IMAGEFACTS_NO_CACHE")]
+    pub no_cache: bool,
     /// Where to look for signatures, SBOMs, provenance and the like
     #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
     pub attachments: AttachmentsArg,
@@ -227,6 +246,8 @@ pub enum FallbackArg {
     /// as well, what the cluster knows
     #[default]
     BestEffort,
+    /// as well, when its registry cannot be asked, what it said when it could be
+    Cached,
 }
 
 /// How much, how often and how long.

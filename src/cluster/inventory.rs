@@ -172,6 +172,16 @@ pub struct Example {
     pub node: Option<Arc<str>>,
 }
 
+/// How runtimes report a running digest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportedAs {
+    /// bare, as an image's ID: it may be a config's digest, which registries do not know as a manifest
+    #[default]
+    ImageId,
+    /// with a repository (`repo@digest`), which gave it: it names a manifest or an index
+    RepoDigest,
+}
+
 /// Pods that run one digest.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Running {
@@ -183,6 +193,8 @@ pub struct Running {
     pub examples: BTreeSet<Example>,
     /// whether a container of them runs now or has run (its image was pulled)
     pub started: bool,
+    /// how their runtimes report it; of several ways the one that tells more
+    pub reported: ReportedAs,
 }
 
 /// Containers that wait for an image.

@@ -92,7 +92,7 @@ impl Collection {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             origin,
             redaction: settings.output.redaction,
-            cluster_fallback: settings.fallback == Fallback::BestEffort,
+            cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
             stopped: stop.reason(),
         };
         let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);

@@ -1,5 +1,6 @@
 //! A short file for each command: joins the parts, prints the result, holds no logic of its own.
 
+mod cache;
 mod collect;
 mod demo;
 mod diff;
@@ -62,6 +63,7 @@ pub fn main(args: &[OsString]) -> Exit {
         Command::Optimize(args) => optimize::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Cache(args) => cache::run(args, &told),
         Command::Demo(args) => run(demo::run(args, &told)),
     };
     done.unwrap_or_else(|error| {

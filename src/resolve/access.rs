@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::head::head;
 use super::{Access, Named};
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
-use crate::registry::{Fetched, Session, counts_pulls};
+use crate::registry::{Fetched, Session};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
 
 /// What candidates there are for a reference, and what became of those that were tried.
@@ -13,6 +14,8 @@ use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
 pub(super) struct Attempts {
     candidates: Candidates,
     tried: Vec<(Credential, Outcome)>,
+    /// whether what the reference names is asked for before it is fetched
+    head_first: bool,
 }
 
 /// What the registry said to a credential: `Err` with the class of its refusal.
@@ -32,9 +35,10 @@ pub(super) struct Top {
 }
 
 impl Attempts {
-    /// Nothing was tried of `candidates` yet.
-    pub(super) fn new(candidates: Candidates) -> Self {
-        Self { candidates, tried: Vec::new() }
+    /// Nothing was tried of `candidates` yet. With `head_first` what the reference names is asked for before it is
+    /// fetched, as the document may be known.
+    pub(super) fn new(candidates: Candidates, head_first: bool) -> Self {
+        Self { candidates, tried: Vec::new(), head_first }
     }
 
     /// Tries one candidate after the other until one is accepted.
@@ -138,7 +142,7 @@ impl Attempts {
         reference: &Reference,
         credential: &Credential,
     ) -> Result<Top, Failure> {
-        let answer = Box::pin(top(session, reference, credential)).await;
+        let answer = Box::pin(top(session, reference, credential, self.head_first)).await;
         match &answer {
             Ok(_) => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
@@ -154,16 +158,17 @@ impl Attempts {
     }
 }
 
-/// Asks what `reference` names. Where to fetch it counts as a pull, its digest is asked for alone: the document may be
-/// known by another name, and whether a credential is accepted can be learned so too.
-async fn top(session: &Session, reference: &Reference, credential: &Credential) -> Result<Top, Failure> {
+/// Asks what `reference` names. With `head_first` its digest is asked for alone: the document may be known by it, and
+/// whether a credential is accepted can be learned so too.
+async fn top(
+    session: &Session,
+    reference: &Reference,
+    credential: &Credential,
+    head_first: bool,
+) -> Result<Top, Failure> {
     let (repository, target) = (reference.repository(), reference.target());
-    if counts_pulls(reference.registry()) {
-        let head = session.head(repository, target, credential).await?;
-        if let Some(digest) = head.digest {
-            let named = Named { digest, via: head.via, endpoint: head.endpoint, as_of: None };
-            return Ok(Top { named, fetched: None });
-        }
+    if head_first && let Some(named) = head(session, repository, target, credential).await? {
+        return Ok(Top { named, fetched: None });
     }
     let fetched = session.manifest(repository, target, credential).await?;
     let (digest, via, endpoint) = (fetched.digest.clone(), fetched.via, fetched.endpoint.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Attachments;
-use crate::cluster::inventory::PullContext;
+use crate::cluster::inventory::{PullContext, ReportedAs};
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
 use crate::vocabulary::{
     AccessOutcome, AccessSource, AttachmentKind, AttachmentVia, DigestKind, ErrorClass, ImageStatus, Via,
@@ -19,8 +19,8 @@ pub struct Want {
     pub reference: Reference,
     /// for which platforms
     pub platforms: WantedPlatforms,
-    /// digests that run, to be classified
-    pub running: BTreeSet<Digest>,
+    /// digests that run, to be classified, and how runtimes report them
+    pub running: BTreeMap<Digest, ReportedAs>,
     /// the pull secrets of the pods that use it
     pub contexts: BTreeSet<PullContext>,
 }
@@ -64,6 +64,13 @@ pub struct Answer {
     pub requests: u64,
 }
 
+impl Answer {
+    /// What a registry says in this run that the reference names: an earlier answer is no word of today.
+    pub fn named_now(&self) -> Option<&Named> {
+        self.named.as_ref().filter(|named| named.via != Via::Cache)
+    }
+}
+
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
@@ -93,7 +100,7 @@ pub struct RunningDigest {
     pub kind: DigestKind,
     /// whether it belongs to what the reference names now; `None` when that is not known
     pub matches_resolved: Option<bool>,
-    /// whether the registry said that it does not have it (any more)
+    /// whether the registry does not have it any more: it said so of a digest that once came from a repository
     pub gone: bool,
 }
 

@@ -12,6 +12,7 @@ use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
 use super::queue::Queue;
+use super::stored::Stored;
 use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
 use crate::cluster::inventory::Gap;
@@ -40,9 +41,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
+        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents: Documents::default(), lookups: Lookups::default(), stop }),
+            shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -160,7 +162,7 @@ impl Run {
             attachments: self.shared.resolver.attachments,
             attached: self.shared.lookups.found(),
             registries,
-            cache_hits: 0,
+            cache_hits: self.shared.documents.stored.hits(),
             gaps,
             missing_secrets: self.shared.resolver.keychain.missing(),
         }

@@ -1,12 +1,13 @@
 //! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::join_all;
 
 use super::documents::{Documents, Parsed, Source};
 use super::manifests::Manifests;
 use super::{RunningDigest, WantedPlatforms};
+use crate::cluster::inventory::ReportedAs;
 use crate::image::{Digest, Document, Failure, MediaType};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
@@ -50,15 +51,15 @@ impl Known {
 pub(super) async fn classify(
     documents: &Documents,
     source: Source<'_>,
-    running: &BTreeSet<Digest>,
+    running: &BTreeMap<Digest, ReportedAs>,
     wanted: &WantedPlatforms,
     known: Option<&Known>,
 ) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {
-    let classified = join_all(running.iter().map(async |digest| {
+    let classified = join_all(running.iter().map(async |(digest, reported)| {
         let named = known.and_then(|known| known.digests.get(digest));
         let (running, failures) = match named {
             Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, Vec::new()),
-            None => ask(documents, source, digest, wanted, known).await,
+            None => ask(documents, source, (digest, *reported), wanted, known).await,
         };
         ((digest.clone(), running), failures)
     }));
@@ -70,11 +71,11 @@ pub(super) async fn classify(
 async fn ask(
     documents: &Documents,
     source: Source<'_>,
-    digest: &Digest,
+    (digest, reported): (&Digest, ReportedAs),
     wanted: &WantedPlatforms,
     known: Option<&Known>,
 ) -> (RunningDigest, Vec<Failure>) {
-    match documents.manifest(source, digest).await {
+    match documents.running(source, digest).await {
         Ok(parsed) => {
             let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
             let mut manifests = Manifests::default();
@@ -84,7 +85,9 @@ async fn ask(
         Err(failure) if failure.class == ErrorClass::NotFound => {
             // It may be the bare config of a variant that could not be read.
             let matches_resolved = known.filter(|known| known.is_complete).map(|_| false);
-            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone: true }, Vec::new())
+            // Or that of an older image, which the registry may have all the same: it knows no config as a manifest.
+            let gone = reported == ReportedAs::RepoDigest;
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone }, Vec::new())
         }
         Err(failure) => {
             (RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false }, vec![failure])

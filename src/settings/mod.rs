@@ -1,5 +1,6 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
 mod check;
 mod config;
 mod registries;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
 pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
@@ -157,10 +159,18 @@ pub enum PlatformSettings {
 pub struct RegistrySettings {
     /// credentials in a file
     pub authfile: Option<PathBuf>,
+    /// directories with mounted pull secrets
+    pub pull_secrets_dirs: Vec<PathBuf>,
+    /// the kubelet's plugins: their configuration, and the directory of their programs
+    pub credential_providers: Option<(PathBuf, PathBuf)>,
     /// certificate authorities to trust too
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where what registries give is kept; `None`: in the user's own place
+    pub cache_dir: Option<PathBuf>,
+    /// whether anything is kept, and what was kept is used
+    pub use_cache: bool,
     /// where attachments are looked for
     pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
@@ -192,15 +202,16 @@ impl CollectSettings {
             custom_resources: true,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
         }
     }
-}
 
-impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;
@@ -297,9 +308,13 @@ impl RegistrySettings {
     fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
         Self {
             authfile: args.authfile,
+            pull_secrets_dirs: args.pull_secrets_dir,
+            credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
             attachments: args.attachments.into(),
+            cache_dir: args.cache_dir,
+            use_cache: !args.no_cache,
             hosts,
         }
     }

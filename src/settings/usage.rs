@@ -5,16 +5,23 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory};
 
-use crate::cli::{Cli, FallbackArgs, LimitArgs, RegistryArgs};
+use crate::cli::{Cli, FallbackArg, FallbackArgs, LimitArgs, RegistryArgs};
 
 /// Pairs of flags that contradict each other.
 const CONFLICTS: &[(&str, &str)] = &[
     ("all_namespaces", "namespace"),
     ("platform", "all_platforms"),
+    ("cache_dir", "no_cache"),
     ("from", "kubeconfig"),
     ("from", "context"),
     ("from", "impersonate"),
     ("from", "impersonate_groups"),
+];
+
+/// Flags that need another, each with the one that it needs.
+const PAIRS: &[(&str, &str)] = &[
+    ("image_credential_provider_config", "image_credential_provider_bin_dir"),
+    ("image_credential_provider_bin_dir", "image_credential_provider_config"),
 ];
 
 /// Refuses combinations of flags that contradict each other, or that would do nothing.
@@ -29,6 +36,17 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
     }
     if typed("impersonate_groups") && !is_set(matches, "impersonate") {
         let message = "--as-group needs --as USER: the API server takes groups only together with a user".to_owned();
+        return Err(error(name, ErrorKind::MissingRequiredArgument, message));
+    }
+    let is_cached = || matches.get_one::<FallbackArg>("fallback") == Some(&FallbackArg::Cached);
+    if typed("fallback") && typed("no_cache") && is_cached() {
+        let message =
+            "--fallback cached cannot be used with --no-cache: there would be nothing to fall back to".to_owned();
+        return Err(error(name, ErrorKind::ArgumentConflict, message));
+    }
+    let is_set = |id: &str| is_set(matches, id);
+    if let Some((given, missing)) = PAIRS.iter().find(|(a, b)| is_set(a) && !is_set(b)) {
+        let message = format!("{} needs {}", flag(name, given), flag(name, missing));
         return Err(error(name, ErrorKind::MissingRequiredArgument, message));
     }
     let asks_registries = name != "collect" || matches.get_flag("include_images");

@@ -97,7 +97,7 @@ words! {
     ImageStatus {
         /// Complete for each wanted platform that the image offers.
         Resolved = "resolved",
-        /// Some manifest was read, but not all that was wanted.
+        /// Some manifest was read, but not all that was wanted; or all is an earlier answer from the cache.
         Partial = "partial",
         /// No manifest could be read.
         Failed = "failed",
@@ -225,9 +225,9 @@ words! {
         Authfile = "authfile",
         /// docker's `config.json`.
         DockerConfig = "docker-config",
-        /// A docker credential helper.
+        /// A docker credential helper, or a credential provider plugin as the kubelet has them.
         Helper = "helper",
-        /// A mounted directory.
+        /// A pull secret in a mounted directory.
         Mounted = "mounted",
         /// No credential.
         Anonymous = "anonymous",

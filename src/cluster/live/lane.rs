@@ -27,6 +27,10 @@ impl<'a> Lane<'a> {
 
     /// Lists the resource wherever the scope and the API server let us.
     pub(super) async fn walk(mut self) -> Result<(), DiscoveryError> {
+        if self.is_custom() && self.is_cluster_scoped() && !self.run.scope.namespaces.is_empty() {
+            // It is of no namespace, so that it is of none of those that were named.
+            return Ok(());
+        }
         if self.is_cluster_scoped() {
             if let Some(refusal) = self.list(None).await? {
                 self.closed(None, &refusal);

@@ -28,7 +28,11 @@ impl Builder {
         let metadata = &object.metadata;
         let is_namespaced = kind.namespaced.unwrap_or_else(|| is_namespaced(metadata));
         let namespace = if is_namespaced { metadata.namespace_or_default() } else { "" };
-        if is_namespaced && !self.scope.admits_namespace(namespace) {
+        let is_admitted = match is_namespaced {
+            true => self.scope.admits_namespace(namespace),
+            false => self.scope.namespaces.is_empty(),
+        };
+        if !is_admitted {
             return;
         }
         let holder = ObjectRef {

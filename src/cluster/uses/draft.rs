@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::owners::{ObjectRef, Owners};
-use super::pods::PodUse;
+use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
 use crate::cluster::inventory::{
     Container, Example, Field, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
@@ -90,10 +90,11 @@ impl Draft {
             add_example(&mut own.examples, pod.clone());
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
-        for (digest, (container, started)) in usage.running {
+        for (digest, Runs { container, started, reported }) in usage.running {
             let running = self.running.entry(digest).or_default();
             running.pods += 1;
             running.started |= started;
+            running.reported = running.reported.max(reported);
             running.nodes.extend(pod.node.clone());
             add_example(&mut running.examples, example(container));
         }

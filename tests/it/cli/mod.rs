@@ -2,6 +2,8 @@
 
 mod bad_input;
 pub(crate) mod bundle;
+mod cache;
+mod canaries;
 mod demo;
 mod files;
 mod golden;

@@ -56,8 +56,12 @@ async fn a_kind_is_listed_once_in_the_version_that_its_group_prefers() {
         {"metadata": {"name": "stale.io"}, "versions": [{"version": "v1", "freshness": "Stale"}]},
     ]});
     let api = Plan::empty().with_document("/apis", groups).start().await;
-    let inventory = found(&api, &namespaces(&["shop"])).await;
+    let inventory = found(&api, &Scope::default()).await;
     assert_eq!(asked(&api), ["/apis", "/apis/x.io/v1/olds", "/apis/x.io/v2/xs"], "{inventory:?}");
+    let before = api.log().len();
+    let _ = found(&api, &namespaces(&["shop"])).await;
+    let later = api.log().split_off(before);
+    assert!(later.iter().all(|asked| !asked.path.contains("x.io")), "what is of no namespace is of none that is named");
 }
 
 #[tokio::test]

@@ -46,6 +46,35 @@ pub(crate) enum Reply {
     Flood(Vec<u8>, Vec<u8>),
     /// the first at once, and the second a byte each second
     Drip(Vec<u8>, Vec<u8>),
+    /// what another server answers
+    Forward(Forward),
+}
+
+/// Another server, and how it is asked.
+#[derive(Clone)]
+pub(crate) struct Forward {
+    pub(crate) client: reqwest::Client,
+    /// scheme, host and port
+    pub(crate) to: String,
+    /// how long the way there takes
+    pub(crate) after: Duration,
+}
+
+impl Forward {
+    /// Asks for what `seen` asks for.
+    async fn answer(&self, seen: &Seen) -> Option<Reply> {
+        tokio::time::sleep(self.after).await;
+        let mut request = self.client.request(seen.method.parse().ok()?, format!("{}{}", self.to, seen.path));
+        for name in ["accept", "authorization"] {
+            request = seen.headers.get(name).into_iter().fold(request, |request, value| request.header(name, value));
+        }
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        let names = ["content-type", "docker-content-digest", "www-authenticate"];
+        let value = |name| Some((name, response.headers().get(name)?.to_str().ok()?.to_owned()));
+        let headers = names.into_iter().filter_map(value).collect();
+        Some(Reply::Full(status, headers, response.bytes().await.ok()?.to_vec()))
+    }
 }
 
 /// An answer with a JSON body.
@@ -156,7 +185,12 @@ where
         drop(log);
         answer(&seen)
     };
+    let reply = match reply {
+        Reply::Forward(forward) => forward.answer(&seen).await?,
+        reply => reply,
+    };
     match reply {
+        Reply::Forward(_) => return None,
         Reply::Full(status, headers, body) => {
             let mut head = format!("HTTP/1.1 {status} Status\r\nconnection: close\r\n");
             for (name, value) in headers {

@@ -2,6 +2,7 @@
 
 mod access;
 mod attachments;
+mod cache;
 mod course;
 mod fake_registry;
 mod images;
@@ -13,12 +14,13 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use imagefacts::cache::Cache;
 use imagefacts::clock::Clock;
-use imagefacts::cluster::inventory::PullContext;
+use imagefacts::cluster::inventory::{PullContext, ReportedAs};
 use imagefacts::cluster::objects::PullSecret;
 use imagefacts::credentials::{Keychain, LocalSources, PullSecretError, PullSecretReader};
 use imagefacts::event::{Event, Events, Sink};
-use imagefacts::image::{Platform, Reference};
+use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
 use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
@@ -33,6 +35,7 @@ struct Bench {
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
+    cache: Option<Cache>,
     events: Arc<Recorder>,
 }
 
@@ -80,6 +83,7 @@ impl Bench {
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
+            cache: None,
             events: Arc::default(),
         }
     }
@@ -97,6 +101,7 @@ impl Bench {
         let resolver = Resolver {
             client: client.unwrap(),
             keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
+            cache: self.cache.clone(),
             limits: self.limits.clone(),
             fallback: self.fallback,
             attachments: self.attachments,
@@ -131,7 +136,12 @@ fn these(platforms: &[&str]) -> WantedPlatforms {
 
 /// Wants an image for `platforms`; no pods, nothing that runs.
 fn want(reference: Reference, platforms: &[&str]) -> Want {
-    Want { reference, platforms: these(platforms), running: BTreeSet::new(), contexts: BTreeSet::new() }
+    Want { reference, platforms: these(platforms), running: BTreeMap::new(), contexts: BTreeSet::new() }
+}
+
+/// Digests as a runtime reports them that got them from a repository.
+fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> BTreeMap<Digest, ReportedAs> {
+    digests.into_iter().map(|digest| (digest.clone(), ReportedAs::RepoDigest)).collect()
 }
 
 fn context(namespace: &str, secrets: &[&str], failing: bool) -> PullContext {

@@ -3,3 +3,4 @@
 pub(crate) mod http;
 pub(crate) mod real;
 pub(crate) mod tls;
+pub(crate) mod token_server;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::token_server::TokenServer;
+
 /// Who may log in to a registry with [`Guard::Password`].
 pub(crate) const USER: &str = "puller";
 /// With which password.
@@ -88,14 +90,16 @@ pub(crate) fn manifest_in(layout: &Path) -> Vec<u8> {
 }
 
 /// How a registry is guarded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Guard {
+#[derive(Clone, Copy)]
+pub(crate) enum Guard<'a> {
     /// plain http, for everyone
     Open,
     /// plain http, for [`USER`] alone
     Password,
     /// https, for everyone, with a certificate of an authority of its own
     Tls,
+    /// plain http, for who has a token of this server
+    Token(&'a TokenServer),
 }
 
 /// Debian's `docker-registry` on a free loopback port. Dropping it ends it.
@@ -107,11 +111,20 @@ pub(crate) struct DebianRegistry {
 
 impl DebianRegistry {
     /// Starts one and waits until it listens.
-    pub(crate) fn start(guard: Guard) -> Self {
+    pub(crate) fn start(guard: Guard<'_>) -> Self {
+        Self::start_over(guard, None)
+    }
+
+    /// Starts one that serves what another has, and waits until it listens.
+    pub(crate) fn beside(guard: Guard<'_>, other: &Self) -> Self {
+        Self::start_over(guard, Some(&other.directory.path().join("storage")))
+    }
+
+    fn start_over(guard: Guard<'_>, storage: Option<&Path>) -> Self {
         // Between asking for a free port and using it another process may take it.
         let mut log = String::new();
         for _ in 0..5 {
-            match Self::try_start(guard) {
+            match Self::try_start(guard, storage) {
                 Ok(registry) => return registry,
                 Err(told) => log = told,
             }
@@ -120,11 +133,11 @@ impl DebianRegistry {
     }
 
     /// Starts one, or gives its log.
-    fn try_start(guard: Guard) -> Result<Self, String> {
+    fn try_start(guard: Guard<'_>, storage: Option<&Path>) -> Result<Self, String> {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().join("config.yml");
-        fs::write(&config, Self::config(guard, directory.path(), port)).unwrap();
+        fs::write(&config, Self::config(guard, directory.path(), storage, port)).unwrap();
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(&config).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -145,12 +158,12 @@ impl DebianRegistry {
         Err(fs::read_to_string(registry.directory.path().join("log")).unwrap())
     }
 
-    fn config(guard: Guard, directory: &Path, port: u16) -> String {
+    fn config(guard: Guard<'_>, directory: &Path, storage: Option<&Path>, port: u16) -> String {
         let path = |name: &str| directory.join(name).display().to_string();
         let mut config = format!(
-            "version: 0.1\nlog: {{level: warn}}\n\
+            "version: 0.1\nlog: {{level: info}}\n\
              storage: {{filesystem: {{rootdirectory: '{}'}}, delete: {{enabled: true}}}}\n",
-            path("storage")
+            storage.map_or_else(|| path("storage"), |storage| storage.display().to_string())
         );
         let mut tls = String::new();
         match guard {
@@ -158,6 +171,10 @@ impl DebianRegistry {
             Guard::Password => {
                 fs::write(path("htpasswd"), format!("{USER}:{HASH}\n")).unwrap();
                 config.push_str(&format!("auth: {{htpasswd: {{realm: test, path: '{}'}}}}\n", path("htpasswd")));
+            }
+            Guard::Token(server) => {
+                fs::write(path("tokens.crt"), server.certificate()).unwrap();
+                config.push_str(&format!("auth: {{token: {}}}\n", server.config(&path("tokens.crt"))));
             }
             Guard::Tls => {
                 write_certificates(directory);
@@ -171,6 +188,11 @@ impl DebianRegistry {
     /// The host, as references name it.
     pub(crate) fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap()
     }
 
     /// The certificate of the authority that signed the server's; there with [`Guard::Tls`].

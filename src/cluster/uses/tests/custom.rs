@@ -96,12 +96,14 @@ fn one_without_a_namespace_has_no_pull_secrets() {
     let mut platform = objects("helmlike").remove(0);
     platform["metadata"]["uid"] = "u".into();
     platform["spec"]["imagePullSecrets"] = serde_json::json!([{"name": "pull"}]);
-    let inventory = inventory_of(&[platform], Scope::default());
+    let inventory = inventory_of(std::slice::from_ref(&platform), Scope::default());
     let usage = usage(&inventory, "ghcr.io/acme/platform:v7");
     assert_eq!(user_lines(usage), ["Platform /blue template 0: "]);
     let context = usage.contexts.first().unwrap();
     assert_eq!((context.secrets.len(), context.service_account.as_deref()), (0, None));
     assert!(inventory.namespaces.is_empty());
+    let named = Scope { namespaces: ["shop".to_owned()].into(), ..Scope::default() };
+    assert!(inventory_of(&[platform], named).images.is_empty(), "it is of none of the namespaces that were named");
 }
 
 #[test]

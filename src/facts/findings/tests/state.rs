@@ -161,6 +161,12 @@ fn what_the_registry_lost_is_gone() {
     let not_found = resolution([failed(WEB, &[(ErrorClass::NotFound, "there is no such tag")])]);
     let finding = only(FindingCode::GoneFromRegistry, &inventory, Some(&not_found));
     assert_eq!(finding.evidence["referenceGone"], true);
+    // A bare ID that is no manifest may be the config of an older image, which is still there.
+    let unclear = answered(|answer| {
+        let unclear = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
+        answer.running.insert(digest("old"), unclear);
+    });
+    assert_eq!(codes(&find(&inventory, Some(&unclear))), []);
     // Refused is not gone; and what does not run cannot be missed.
     let refused = resolution([failed(WEB, &[(ErrorClass::Unauthorized, "refused")])]);
     assert_eq!(codes(&find(&inventory, Some(&refused))), []);

@@ -162,3 +162,63 @@ fn some(items: &[String]) -> String {
     let shown = items.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::document::RateLimit;
+    use crate::vocabulary::AccessSource;
+
+    fn endpoint(endpoint: &str, via: Via) -> EndpointCheck {
+        EndpointCheck {
+            endpoint: endpoint.to_owned(),
+            via,
+            addresses: ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"].map(str::to_owned).to_vec(),
+            proxied: false,
+            tls: None,
+            status: Some(401),
+            latency_ms: Some(42),
+            auth: Some(AuthCheck { scheme: "basic".to_owned(), realm: None, service: None }),
+            access: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn access(source: AccessSource, error: Option<CheckError>) -> AccessCheck {
+        AccessCheck { source, name: Some("a\u{1b}[31m".to_owned()), accepted: error.is_none(), found: None, error }
+    }
+
+    #[test]
+    fn each_server_has_its_list() {
+        let refused = CheckError { class: ErrorClass::Unauthorized, message: "no; log in".to_owned() };
+        let mut mirror = endpoint("http://mirror.example", Via::Mirror);
+        mirror.error = Some(CheckError { class: ErrorClass::Connect, message: "refuses the connection".to_owned() });
+        let mut origin = endpoint("https://r.example", Via::Registry);
+        origin.access =
+            vec![access(AccessSource::Environment, Some(refused)), access(AccessSource::DockerConfig, None)];
+        let registry = RegistryCheck {
+            host: "r.example".to_owned(),
+            repository: Some("web".to_owned()),
+            target: Some("latest".to_owned()),
+            pullable: true,
+            endpoints: vec![mirror, origin],
+            rate_limit: Some(RateLimit { limit: 100, remaining: 0 }),
+            errors: Vec::new(),
+        };
+        let shown = check(&Report { schema_version: "1.0", registries: vec![registry] }, Marks::Signs);
+        insta::assert_snapshot!(shown, @r"
+        ✓ r.example/web can be pulled from
+          http://mirror.example (mirror)
+            ✓  name    192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more
+            ✗  answer  refuses the connection
+            ·  login   basic
+          https://r.example
+            ✓  name    192.0.2.1, 192.0.2.2, 192.0.2.3 and 1 more
+            ✓  answer  401 to GET /v2/ after 42 ms
+            ·  login   basic
+            ✗  access  environment a\u{1b}[31m: unauthorized: no; log in
+            ✓  access  docker-config a\u{1b}[31m: accepted
+          ✗  rate limit  0 of 100 pulls left
+        ");
+    }
+}

@@ -74,6 +74,7 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
         all.extend([
             ("fallback", settings.fallback.as_str().into()),
             ("attachments", settings.registry.attachments.as_str().into()),
+            ("no-cache", (!settings.registry.use_cache).into()),
             ("insecure-registry", settings.registry.insecure.clone().into()),
             ("concurrency", limits.concurrency.into()),
             ("per-registry", limits.per_registry.into()),

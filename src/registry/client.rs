@@ -31,17 +31,18 @@ pub struct RegistryClient {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    wire: Wire,
+/// What all images of a run share.
+pub(super) struct Shared {
+    pub(super) wire: Wire,
     options: RegistryOptions,
     hosts: Hosts,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
 }
 
 /// Asks registries on behalf of one image: counts its requests and holds its deadline, which begins with the first.
 pub struct Session {
-    shared: Arc<Shared>,
-    account: Account,
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Account,
 }
 
 /// A manifest or config, verified.
@@ -130,6 +131,14 @@ impl RegistryClient {
     }
 }
 
+impl Shared {
+    /// The registry `name`, as references name it.
+    pub(super) fn host(&self, name: &str) -> Arc<Host> {
+        let make = || Host::new(name, Endpoint::all(name, &self.options), self.wire.limits.per_registry);
+        self.hosts.get(name, make)
+    }
+}
+
 impl Session {
     /// Fetches the manifest or index that `target`, a tag or a digest, names, and verifies it: against the digest that
     /// was asked for, else against the one that the registry announces.
@@ -187,10 +196,8 @@ impl Session {
         item: &Item<'_>,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<Got<T>, Failure> {
-        let Shared { wire, options, hosts, tokens } = &*self.shared;
-        let name = item.registry();
-        let make = || Host::new(name, Endpoint::all(name, options), wire.limits.per_registry);
-        let host = hosts.get(name, make);
+        let Shared { wire, tokens, .. } = &*self.shared;
+        let host = self.shared.host(item.registry());
         let caller = Caller { wire, account: &self.account, host: &host };
         let (mirrors, registry): (Vec<_>, Vec<_>) = host.endpoints.iter().partition(|e| e.via == Via::Mirror);
         for mirror in mirrors.into_iter().filter(|mirror| !mirror.is_down()) {
@@ -208,7 +215,7 @@ impl Session {
     }
 }
 
-fn no_target(repository: &Repository, target: &str) -> Failure {
+pub(super) fn no_target(repository: &Repository, target: &str) -> Failure {
     let message = format!("{repository}: {target:?} is no tag and no digest; check the reference");
     Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidReference, message)
 }

@@ -90,6 +90,11 @@ pub(super) fn base(scheme: &str, registry: &str) -> Option<Url> {
     Url::parse(&format!("{scheme}://{host}/")).ok()
 }
 
+/// The URL of `base`'s API itself, which answers whoever may use it.
+pub(super) fn api_root(base: &Url) -> Option<Url> {
+    Url::parse(&format!("{}/v2/", base.as_str().trim_end_matches('/'))).ok()
+}
+
 /// The URL of `path` below `base`'s API: `manifests/latest` of `library/nginx`.
 pub(super) fn api_url(base: &Url, repository: &str, path: &str) -> Option<Url> {
     Url::parse(&format!("{}/v2/{repository}/{path}", base.as_str().trim_end_matches('/'))).ok()

@@ -1,21 +1,25 @@
 //! What is asked for in a repository, and how one server is asked for it.
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
+use super::authorization::Login;
 use super::authorization::{Authorized, authorized};
-use super::endpoint::{Endpoint, api_url};
+use super::endpoint::{Endpoint, api_root, api_url};
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
+use super::quota::Pull;
 use super::safety::Guard;
 use super::tokens::Tokens;
 use super::verify::Mismatch;
 use super::words::Confidence;
 use crate::credentials::Credential;
+use crate::event::Event;
 use crate::image::{Digest, Failure, MediaType, Reference, Repository};
-use crate::vocabulary::{ErrorClass, ErrorStage};
+use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// A tag or a digest, safe to be part of a URL.
 pub(super) struct Target {
@@ -48,7 +52,8 @@ pub(super) struct Item<'a> {
     repository: &'a Repository,
     credential: &'a Credential,
     method: Method,
-    path: String,
+    /// below the repository; absent for the API itself
+    path: Option<String>,
     accept: &'static str,
 }
 
@@ -61,7 +66,7 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
-        let path = format!("manifests/{}", target.text);
+        let path = Some(format!("manifests/{}", target.text));
         Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
     }
 
@@ -73,8 +78,22 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Config, name, server: "" };
-        let path = format!("blobs/{digest}");
+        let path = Some(format!("blobs/{digest}"));
         Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
+    }
+
+    /// The API itself, which says whether a login is good; `repository` is any that the credential applies to.
+    pub(super) fn api(repository: &'a Repository, credential: &'a Credential) -> Self {
+        let subject = Subject { stage: ErrorStage::Credentials, name: repository.registry(), server: "" };
+        Self { subject, repository, credential, method: Method::GET, path: None, accept: "*/*" }
+    }
+
+    /// Where `base` has it.
+    fn url(&self, base: &Url) -> Option<Url> {
+        match &self.path {
+            Some(path) => api_url(base, self.repository.path(), path),
+            None => api_root(base),
+        }
     }
 
     /// What is attached to a manifest.
@@ -87,7 +106,7 @@ impl<'a> Item<'a> {
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Attachments, name, server: "" };
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        let path = format!("referrers/{digest}{query}");
+        let path = Some(format!("referrers/{digest}{query}"));
         Self { subject, repository, credential, method: Method::GET, path, accept: MediaType::ACCEPT }
     }
 
@@ -120,19 +139,43 @@ impl<'a> Item<'a> {
         endpoint: &Endpoint,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
+        let login = Login::of(self.credential);
+        let pull = self.begin_pull(caller, endpoint, &login)?;
         let mut outcome = Err(Trouble::Final(self.unreachable().into()));
         for base in endpoint.bases() {
-            let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
+            let Some(url) = self.url(base) else { continue };
             outcome = self.send(caller, tokens, url).await;
-            match &outcome {
-                Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
-                Err(Trouble::Request(fault)) if fault.other_protocol => continue,
-                Ok(_) => endpoint.speaks(base),
-                Err(_) => {}
+            if is_understood(endpoint, base, outcome.as_ref().map(|authorized| &authorized.answer)) {
+                break;
             }
-            break;
         }
-        self.judge(caller, outcome?, verify)
+        let authorized = outcome?;
+        if endpoint.via == Via::Registry {
+            caller.host.quotas.note(&login, &authorized.answer.headers, pull);
+        }
+        self.judge(caller, authorized, verify)
+    }
+
+    /// The right to fetch a manifest where that counts as a pull.
+    fn begin_pull<'c>(
+        &self,
+        caller: Caller<'c>,
+        endpoint: &Endpoint,
+        login: &Login,
+    ) -> Result<Option<Pull<'c>>, Trouble> {
+        let is_pull = self.method == Method::GET && self.subject.stage == ErrorStage::Manifest;
+        if !is_pull || endpoint.via != Via::Registry {
+            return Ok(None);
+        }
+        let wire = caller.wire;
+        caller.host.quotas.begin_pull(login).map(Some).map_err(|held| {
+            if held.is_first {
+                let left = wire.stop.deadline().saturating_duration_since(Instant::now());
+                let (host, reason) = (caller.host.name.clone(), format!("it has {}", held.left));
+                wire.events.emit(Event::Paused { host, seconds: left.as_secs(), reason });
+            }
+            held.fault(&endpoint.origin()).into()
+        })
     }
 
     async fn send(&self, caller: Caller<'_>, tokens: &Tokens, url: Url) -> Result<Authorized, Trouble> {
@@ -155,7 +198,6 @@ impl<'a> Item<'a> {
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
         let Authorized { answer, authorization } = authorized;
-        caller.host.note_quota(&answer.headers);
         if answer.status != StatusCode::OK {
             let with_credential = !matches!(self.credential, Credential::Anonymous);
             let asked = Asked { stage: self.subject.stage, registry: self.registry(), with_credential };
@@ -172,6 +214,17 @@ impl<'a> Item<'a> {
             }
         }
     }
+}
+
+/// Whether the server speaks the protocol of `base`, as far as `outcome` tells; it is noted.
+pub(super) fn is_understood(endpoint: &Endpoint, base: &Url, outcome: Result<&Answer, &Trouble>) -> bool {
+    match outcome {
+        Ok(answer) if answer.wants_tls() => return false,
+        Err(Trouble::Request(fault)) if fault.other_protocol => return false,
+        Ok(_) => endpoint.speaks(base),
+        Err(_) => {}
+    }
+    true
 }
 
 #[cfg(test)]

@@ -9,6 +9,8 @@
 //! 4. `authorization` meets the challenge of a 401 (`challenge`, `tokens`).
 //! 5. `exchange` sends it, once it is its turn (`host`), and follows redirects where it is safe (`safety`).
 //! 6. `transport` has the connections, `body` reads what they give.
+//!
+//! A [`Server`] is looked at step by step, for a check (`probe`, `handshake`).
 
 mod answer_fault;
 mod attempts;
@@ -20,9 +22,12 @@ mod connection_fault;
 mod endpoint;
 mod exchange;
 mod fault;
+mod handshake;
 mod host;
 mod item;
 mod options;
+mod probe;
+mod quota;
 mod referrers;
 mod retry;
 mod safety;
@@ -33,4 +38,7 @@ mod verify;
 mod words;
 
 pub use client::{Fetched, Head, RegistryClient, Session};
+pub use handshake::{Certificate, Handshake};
 pub use options::{Mirror, RegistryOptions, RegistrySetupError};
+pub use probe::{Greeting, Login, Look, Server};
+pub use quota::counts_pulls;

@@ -37,6 +37,16 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// Whether a proxy is asked to connect.
+    pub(super) fn is_proxied(self) -> bool {
+        self.guard.is_none()
+    }
+
+    /// Whether the server's certificate must be good.
+    pub(super) fn is_verified(self) -> bool {
+        self.verified
+    }
+
     /// The reach of the server, of which `peer` is the address that was connected to. Behind a proxy it is not known;
     /// the server then counts as public, which allows it least.
     pub(super) fn reach(self, url: &Url, peer: Option<std::net::SocketAddr>) -> Reach {
@@ -84,6 +94,15 @@ impl Transport {
     }
 
     fn build(&self, route: Route) -> Result<reqwest::Client, reqwest::Error> {
+        let builder = self.builder(route);
+        match route.verified {
+            true => builder.tls_backend_preconfigured(self.tls.clone()).build(),
+            false => builder.tls_danger_accept_invalid_certs(true).build(),
+        }
+    }
+
+    /// Everything about a client for `route` but its TLS.
+    pub(super) fn builder(&self, route: Route) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("imagefacts/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
@@ -92,13 +111,9 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
-        let builder = match route.guard {
+        match route.guard {
             Some(guard) => builder.no_proxy().dns_resolver(GuardedResolver(guard)),
             None => builder,
-        };
-        match route.verified {
-            true => builder.tls_backend_preconfigured(self.tls.clone()).build(),
-            false => builder.tls_danger_accept_invalid_certs(true).build(),
         }
     }
 }
@@ -157,16 +172,21 @@ fn read_ca_files(options: &RegistryOptions) -> Result<Vec<CertificateDer<'static
     Ok(certificates)
 }
 
+/// What does the cryptography. The program has installed it; a test or another program that uses this library may not
+/// have.
+pub(super) fn provider() -> Arc<CryptoProvider> {
+    CryptoProvider::get_default().cloned().unwrap_or_else(|| {
+        // Of two that do this at once the later one is told so, and both have the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Arc::new(rustls::crypto::ring::default_provider())
+    })
+}
+
 /// Trusts the system's certificates and `extra`. Where the system has none, `extra` alone: plain http to a loopback
 /// registry must work there too, and https says that the issuer is unknown.
 fn tls_config(extra: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, RegistrySetupError> {
     let failed = |error: rustls::Error| RegistrySetupError::Client(error.to_string());
-    // The program has installed it; a test or another program that uses this library may not have.
-    let provider = CryptoProvider::get_default().cloned().unwrap_or_else(|| {
-        // Of two that do this at once the later one is told so, and both have the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Arc::new(rustls::crypto::ring::default_provider())
-    });
+    let provider = provider();
     let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(failed)?;

@@ -88,7 +88,7 @@ impl Config {
     /// Makes the file's values the defaults of the flags that they name.
     pub(super) fn apply(&self, command: Command) -> Command {
         command.mut_subcommands(|subcommand| {
-            let mut subcommand = subcommand;
+            let mut subcommand = self.apply(subcommand);
             for (key, words) in &self.defaults {
                 if let Some(id) = find(&subcommand, key).map(|arg| arg.get_id().clone()) {
                     let words: Vec<OsStr> = words.iter().map(OsStr::from).collect();
@@ -98,6 +98,11 @@ impl Config {
             subcommand
         })
     }
+}
+
+/// The first command at or below `command` that has the flag.
+fn find_below<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
+    find(command, key).or_else(|| command.get_subcommands().find_map(|subcommand| find_below(subcommand, key)))
 }
 
 fn find<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
@@ -112,7 +117,7 @@ fn flag_value(
     value: &Spanned<DeValue<'_>>,
 ) -> Result<Vec<String>, ConfigError> {
     let name = key.get_ref().as_ref();
-    let Some(arg) = command.get_subcommands().find_map(|subcommand| find(subcommand, name)) else {
+    let Some(arg) = find_below(command, name) else {
         return Err(source.error(Some(key.span()), format!("unknown key {name:?}: keys are the long flags' names")));
     };
     let wrong = |why: String| source.error(Some(value.span()), format!("{name}: {why}"));

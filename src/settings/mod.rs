@@ -1,5 +1,7 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
+mod check;
 mod config;
 mod registries;
 mod usage;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
+pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
@@ -69,7 +73,7 @@ pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation,
 
 /// The configuration file of a command that takes one: what `--config` names, else the user's own.
 fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
-    let (_, matches) = matches.subcommand()?;
+    let (_, matches) = usage::command(matches)?;
     let named = matches.try_get_one::<PathBuf>("config").ok()?;
     named.cloned().or_else(|| config::default_file(environment))
 }
@@ -163,6 +167,10 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where what registries give is kept; `None`: in the user's own place
+    pub cache_dir: Option<PathBuf>,
+    /// whether anything is kept, and what was kept is used
+    pub use_cache: bool,
     /// where attachments are looked for
     pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
@@ -194,7 +202,10 @@ impl CollectSettings {
             custom_resources: true,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
@@ -302,6 +313,8 @@ impl RegistrySettings {
             ca_file: args.ca_file,
             insecure: args.insecure_registry,
             attachments: args.attachments.into(),
+            cache_dir: args.cache_dir,
+            use_cache: !args.no_cache,
             hosts,
         }
     }

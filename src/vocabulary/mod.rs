@@ -97,7 +97,7 @@ words! {
     ImageStatus {
         /// Complete for each wanted platform that the image offers.
         Resolved = "resolved",
-        /// Some manifest was read, but not all that was wanted.
+        /// Some manifest was read, but not all that was wanted; or all is an earlier answer from the cache.
         Partial = "partial",
         /// No manifest could be read.
         Failed = "failed",

@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub(crate) mod bundle;
+mod cache;
 mod canaries;
 mod demo;
 mod files;
@@ -20,4 +21,4 @@ mod scope;
 mod validate;
 
 use bundle::Bundle;
-use program::{Program, Ran};
+pub(crate) use program::{Program, Ran};

@@ -168,7 +168,12 @@ pub(crate) fn document() -> (&'static str, Digest) {
     (BODY, Digest::of(BODY.as_bytes()))
 }
 
-async fn serve<S>(mut stream: S, answer: &(impl Fn(&Seen) -> Reply + ?Sized), log: &Mutex<Vec<Seen>>) -> Option<()>
+/// Answers one request.
+pub(crate) async fn serve<S>(
+    mut stream: S,
+    answer: &(impl Fn(&Seen) -> Reply + ?Sized),
+    log: &Mutex<Vec<Seen>>,
+) -> Option<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -8,9 +8,14 @@
 //! 4. [`bundle`] writes the document into a support bundle.
 //!
 //! On the way every stage tells [`event::Events`] what happened, and [`progress`] shows it; nothing reads back from it.
+//! What bundles hold is shown by [`render`] and compared and weighed by [`analyze`].
 //! [`image`] holds the domain, [`vocabulary`] the public word lists, [`serve`] the embedded registry, and [`sample`]
 //! what `imagefacts demo` runs on.
 
+// Only of the build for tests; the other build of the same code is held to the lint.
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests lay out the files that the code reads"))]
+
+pub mod analyze;
 pub mod bundle;
 pub mod cli;
 pub mod clock;

@@ -54,6 +54,8 @@ pub struct ClusterLimits {
     pub page_bytes: usize,
     /// the largest single object that is read, in bytes; etcd holds none above 1.5 MiB by default
     pub object_bytes: usize,
+    /// namespaces that are asked one by one for a custom resource that may not be listed everywhere
+    pub custom_namespaces: usize,
     /// lists that are read side by side
     pub lists: usize,
     /// how often a request is made at most when it fails
@@ -74,6 +76,7 @@ impl Default for ClusterLimits {
             page_items: 500,
             page_bytes: 256 << 20,
             object_bytes: 4 << 20,
+            custom_namespaces: 20,
             lists: 4,
             tries: 5,
             first_pause: Duration::from_millis(250),

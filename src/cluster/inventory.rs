@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::image::{Digest, NodePlatform, Platform, Reference};
-use crate::vocabulary::{ContainerType, GapScope, Role};
+use crate::vocabulary::{Certainty, ContainerType, GapScope, Role};
 
 /// How many pods are named as examples of a thing.
 pub const MAX_EXAMPLES: usize = 5;
@@ -135,6 +135,17 @@ pub struct User {
     pub pull_secrets: Vec<String>,
     /// of ownerless pods
     pub examples: BTreeSet<Example>,
+    /// of custom resources: what names the image
+    pub field: Option<Field>,
+}
+
+/// The field of a custom resource that names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// whether it surely does
+    pub certainty: Certainty,
+    /// `spec.containers[0].image`; absent when it is a field of an object below the user
+    pub path: Option<String>,
 }
 
 /// A container of a pod spec.
@@ -161,6 +172,16 @@ pub struct Example {
     pub node: Option<Arc<str>>,
 }
 
+/// How runtimes report a running digest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ReportedAs {
+    /// bare, as an image's ID: it may be a config's digest, which registries do not know as a manifest
+    #[default]
+    ImageId,
+    /// with a repository (`repo@digest`), which gave it: it names a manifest or an index
+    RepoDigest,
+}
+
 /// Pods that run one digest.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Running {
@@ -172,6 +193,8 @@ pub struct Running {
     pub examples: BTreeSet<Example>,
     /// whether a container of them runs now or has run (its image was pulled)
     pub started: bool,
+    /// how their runtimes report it; of several ways the one that tells more
+    pub reported: ReportedAs,
 }
 
 /// Containers that wait for an image.
@@ -243,6 +266,22 @@ pub enum Placement {
     Selected(Vec<(String, Vec<String>)>),
     /// on any node
     Anywhere,
+}
+
+impl Field {
+    /// The one that tells more: a certain one before a probable one, one of the user's own before that of another.
+    pub fn better(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter()
+            .chain(other)
+            .min_by(|a, b| (a.certainty, a.path.is_none(), &a.path).cmp(&(b.certainty, b.path.is_none(), &b.path)))
+    }
+}
+
+impl User {
+    /// Whether nothing shows that what it names is an image at all.
+    pub fn is_guess(&self) -> bool {
+        self.field.as_ref().is_some_and(|field| field.certainty == Certainty::Probable)
+    }
 }
 
 impl Inventory {

@@ -62,6 +62,7 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
         ("include-images", settings.include_images.into()),
         ("namespace", settings.namespaces.clone().into()),
         ("exclude-namespace", settings.exclude_namespaces.clone().into()),
+        ("no-custom-resources", (!settings.custom_resources).into()),
         ("no-pull-secrets", (!settings.pull_secrets).into()),
         ("redact", settings.output.redaction.as_str().into()),
         ("strict", settings.output.strict.into()),
@@ -72,6 +73,7 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
     if settings.include_images {
         all.extend([
             ("fallback", settings.fallback.as_str().into()),
+            ("attachments", settings.registry.attachments.as_str().into()),
             ("insecure-registry", settings.registry.insecure.clone().into()),
             ("concurrency", limits.concurrency.into()),
             ("per-registry", limits.per_registry.into()),

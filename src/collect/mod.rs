@@ -14,13 +14,13 @@ pub use source::Source;
 use crate::bundle::{Contents, Destination, Written};
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::event::{Event, Events, FindingCounts};
-use crate::facts::document::ImageFacts;
+use crate::facts::document::{Image, ImageFacts};
 use crate::facts::{self, RunContext};
 use crate::render;
 use crate::resolve::Fallback;
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
-use crate::vocabulary::{ImageStatus, Severity};
+use crate::vocabulary::{Certainty, ImageStatus, Severity};
 use execution::Execution;
 use registries::Registries;
 use source::Found;
@@ -159,8 +159,13 @@ fn finished(facts: &ImageFacts, written: &Written, duration_ms: u64, stopped: Op
 
 /// Whether `--strict` is content: nothing is missing from the bundle that was asked for.
 fn all_well(facts: &ImageFacts) -> bool {
-    let is_well = |status| matches!(status, ImageStatus::Resolved | ImageStatus::Unqueried);
-    facts.complete && facts.gaps.is_empty() && facts.images.iter().all(|image| is_well(image.status))
+    // What a custom resource only seems to name may be no image, so that it may well not be there.
+    let is_guess = |image: &Image| {
+        !image.used_by.is_empty() && image.used_by.iter().all(|user| user.certainty == Some(Certainty::Probable))
+    };
+    let is_resolved = |image: &Image| matches!(image.status, ImageStatus::Resolved | ImageStatus::Unqueried);
+    let is_well = |image: &Image| is_resolved(image) || is_guess(image);
+    facts.complete && facts.gaps.is_empty() && facts.images.iter().all(is_well)
 }
 
 fn count(n: usize) -> u64 {

@@ -6,11 +6,11 @@ use futures::stream;
 
 use super::CollectError;
 use crate::clock::Clock;
-use crate::credentials::{Keychain, LocalSources, PullSecretReader};
+use crate::credentials::{CredentialProviders, CredentialsError, Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
-use crate::resolve::{self, Fallback, Resolution, Resolver, Want};
+use crate::resolve::{self, Attachments, Fallback, Resolution, Resolver, Want};
 use crate::settings::{Environment, RegistrySettings};
 use crate::stop::Stop;
 
@@ -19,6 +19,7 @@ pub(super) struct Registries {
     client: RegistryClient,
     local: LocalSources,
     limits: Limits,
+    attachments: Attachments,
     clock: Clock,
 }
 
@@ -32,9 +33,9 @@ impl Registries {
         events: &Events,
         stop: &Stop,
     ) -> Result<Self, CollectError> {
-        let local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
+        let local = local_sources(settings, environment)?;
         let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
-        Ok(Self { client, local, limits: limits.clone(), clock })
+        Ok(Self { client, local, limits: limits.clone(), attachments: settings.attachments, clock })
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
@@ -53,10 +54,23 @@ impl Registries {
             keychain: Arc::clone(&keychain),
             limits: self.limits,
             fallback,
+            attachments: self.attachments,
             clock: self.clock,
         };
         let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;
         resolution.gaps.iter().for_each(|gap| events.emit(super::gap_event(gap)));
         Ok(resolution)
     }
+}
+
+/// Our own credentials, from everywhere that the settings and the environment name.
+fn local_sources(settings: &RegistrySettings, environment: &Environment) -> Result<LocalSources, CredentialsError> {
+    let mut local = LocalSources::load(environment, settings.authfile.as_deref())?.with_config(settings.credentials());
+    if let Some((config, directory)) = &settings.credential_providers {
+        local = local.with_providers(CredentialProviders::load(config, directory)?);
+    }
+    if !settings.pull_secrets_dirs.is_empty() {
+        local = local.with_mounted(&settings.pull_secrets_dirs)?;
+    }
+    Ok(local)
 }

@@ -50,6 +50,7 @@ impl Source {
             namespaces: settings.namespaces.iter().cloned().collect(),
             excluded: settings.exclude_namespaces.iter().cloned().collect(),
             selector: settings.selector.as_deref().map(Selector::parse).transpose()?,
+            without_custom_resources: !settings.custom_resources,
         };
         match self {
             Self::Cluster(connection) => {

@@ -23,7 +23,7 @@ pub(super) fn wants(inventory: &Inventory, platforms_asked: Option<&PlatformSett
         ImageName::Valid(reference) => Some(Want {
             reference: reference.clone(),
             platforms: platforms(inventory, usage, platforms_asked),
-            running: usage.running.keys().cloned().collect(),
+            running: usage.running.iter().map(|(digest, pods)| (digest.clone(), pods.reported)).collect(),
             contexts: usage.contexts.clone(),
         }),
     };

@@ -13,9 +13,6 @@ use crate::vocabulary::ImageStatus;
 
 use super::{Told, print, signals};
 
-/// The narrowest that a table is made for.
-const NARROWEST: usize = 80;
-
 /// The report as JSON: the same objects as in facts.json.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -44,9 +41,6 @@ fn report(facts: &ImageFacts, format: ReportFormat) -> anyhow::Result<String> {
     let ImageFacts { schema_version, images, manifests, .. } = facts;
     Ok(match format {
         ReportFormat::Json => render::json(&Report { schema_version, images, manifests })?,
-        ReportFormat::Table => {
-            let width = console::Term::stdout().size_checked().map_or(NARROWEST, |(_, columns)| columns.into());
-            render::inspect(images, manifests, width.max(NARROWEST))
-        }
+        ReportFormat::Table => render::inspect(images, manifests, print::width()),
     })
 }

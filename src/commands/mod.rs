@@ -2,10 +2,14 @@
 
 mod collect;
 mod demo;
+mod diff;
 mod inspect;
 mod logging;
+mod optimize;
 mod print;
+mod read;
 mod schema;
+mod show;
 mod signals;
 mod validate;
 
@@ -51,6 +55,9 @@ pub fn main(args: &[OsString]) -> Exit {
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, &told)),
         Command::Inspect(args) => run(inspect::run(*args, &told)),
+        Command::Show(args) => show::run(args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Optimize(args) => optimize::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Demo(args) => run(demo::run(args, &told)),

@@ -6,6 +6,14 @@ use anyhow::Context;
 
 use crate::text;
 
+/// The narrowest that a table is made for.
+const NARROWEST: usize = 80;
+
+/// How many columns a table may take: the terminal's, and 80 where stdout is none.
+pub(super) fn width() -> usize {
+    console::Term::stdout().size_checked().map_or(NARROWEST, |(_, columns)| columns.into()).max(NARROWEST)
+}
+
 /// Prints a result to stdout. That its reader has gone away is no error.
 pub(super) fn result(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();

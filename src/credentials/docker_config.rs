@@ -1,5 +1,7 @@
 //! Docker's configuration format, as pull secrets, docker and podman hold it: read leniently, shown never.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -21,8 +23,8 @@ pub struct DockerConfig {
     pub skipped: Vec<String>,
 }
 
-/// An entry of `auths`.
-#[derive(Debug, Clone)]
+/// An entry of `auths`. Shows its key alone.
+#[derive(Clone)]
 pub struct DockerEntry {
     /// the registry, as written
     pub key: String,
@@ -114,6 +116,12 @@ impl DockerEntry {
         }
         let is_empty = self.username.is_empty() && self.password.expose_secret().is_empty();
         (!is_empty).then(|| self.kubelet_credential())
+    }
+}
+
+impl fmt::Debug for DockerEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DockerEntry").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

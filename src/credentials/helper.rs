@@ -2,19 +2,16 @@
 //!
 //! The protocol is that of <https://github.com/docker/docker-credential-helpers>.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 use super::Credential;
+use super::process::{self, Answered, ProcessError};
 
 /// How long a helper may take.
 const TIME_LIMIT: Duration = Duration::from_secs(15);
-/// How much of a helper's output is read, in bytes.
-const OUTPUT_LIMIT: u64 = 64 << 10;
 /// The user name with which a helper says that the secret is an identity token.
 const TOKEN_USER: &str = "<token>";
 
@@ -92,19 +89,21 @@ impl Helper {
         if let Some(path) = search_path {
             command.env("PATH", path);
         }
-        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        let start =
-            |error: std::io::Error| HelperError::Start { program: self.program(), why: error.kind().to_string() };
-        let child = command.spawn().map_err(start)?;
-        let asked = tokio::time::timeout(self.time_limit, ask(child, server)).await;
-        match asked {
-            Err(_) => Err(HelperError::Time { program: self.program() }),
-            Ok(Err(error)) => Err(HelperError::Failed { program: self.program(), status: error.kind().to_string() }),
-            Ok(Ok((status, output))) => self.read(status, &output),
+        command.arg("get");
+        let answered = process::run(command, server.as_bytes(), self.time_limit).await;
+        self.read(&answered.map_err(|error| self.failed(error))?)
+    }
+
+    fn failed(&self, error: ProcessError) -> HelperError {
+        let program = self.program();
+        match error {
+            ProcessError::Start(why) => HelperError::Start { program, why: why.to_string() },
+            ProcessError::Time => HelperError::Time { program },
+            ProcessError::Broken(why) => HelperError::Failed { program, status: why.to_string() },
         }
     }
 
-    fn read(&self, status: std::process::ExitStatus, output: &[u8]) -> Result<Option<Credential>, HelperError> {
+    fn read(&self, Answered { status, output }: &Answered) -> Result<Option<Credential>, HelperError> {
         if !status.success() {
             // That a helper has nothing for a server, it tells by these words and an exit status like any other.
             let said = String::from_utf8_lossy(output).to_ascii_lowercase();
@@ -123,55 +122,24 @@ impl Helper {
     }
 }
 
-/// Writes the server's URL to the helper, and reads what it says.
-async fn ask(mut child: Child, server: &str) -> std::io::Result<(std::process::ExitStatus, Vec<u8>)> {
-    if let Some(mut stdin) = child.stdin.take() {
-        // A helper that ends without reading has said all the same what it had to say.
-        let _ = stdin.write_all(server.as_bytes()).await;
-    }
-    let mut output = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        stdout.take(OUTPUT_LIMIT).read_to_end(&mut output).await?;
-    }
-    Ok((child.wait().await?, output))
-}
-
 #[cfg(unix)]
-#[allow(clippy::disallowed_methods, reason = "a test makes its own helper")]
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use secrecy::ExposeSecret as _;
 
     use super::*;
-
-    /// A directory with a helper `docker-credential-test` that is the shell script `body`, and the `PATH` to it.
-    fn helper(body: &str) -> (tempfile::TempDir, String) {
-        let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join("docker-credential-test");
-        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let path = format!("{}:/usr/bin:/bin", directory.path().display());
-        (directory, path)
-    }
+    use crate::credentials::script;
 
     async fn get(body: &str) -> Result<Option<Credential>, HelperError> {
         ask(&Helper::new("test").unwrap(), body).await
     }
 
+    /// Asks a helper `docker-credential-test` that is the shell script `body`.
     async fn ask(asked: &Helper, body: &str) -> Result<Option<Credential>, HelperError> {
-        let (_directory, path) = helper(body);
-        let mut answer = asked.get("https://r.io", Some(&path)).await;
-        for _ in 0..100 {
-            // A program that another test starts right now holds the script open for writing, for a moment.
-            if !matches!(answer, Err(HelperError::Start { .. })) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            answer = asked.get("https://r.io", Some(&path)).await;
-        }
-        answer
+        let directory = tempfile::tempdir().unwrap();
+        script::write(&directory.path().join("docker-credential-test"), body);
+        let path = format!("{}:/usr/bin:/bin", directory.path().display());
+        asked.get("https://r.io", Some(&path)).await
     }
 
     #[tokio::test]

@@ -43,6 +43,23 @@ impl<T> Keyring<T> {
     }
 }
 
+/// A pattern of `matchImages`, by which the kubelet chooses the credential providers that it asks for an image
+/// (kubernetes `pkg/credentialprovider/plugin`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImagePattern(KubeletKey);
+
+impl ImagePattern {
+    /// `None` for what is no URL.
+    pub(super) fn parse(written: &str) -> Option<Self> {
+        KubeletKey::parse_url(written).filter(|key| !key.host.is_empty()).map(Self)
+    }
+
+    /// Whether images of `repository` are meant.
+    pub(super) fn matches(&self, repository: &Repository) -> bool {
+        self.0.matches(repository)
+    }
+}
+
 /// A key as the kubelet reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct KubeletKey {
@@ -52,8 +69,19 @@ struct KubeletKey {
 }
 
 impl KubeletKey {
-    /// Reads `written` as a URL, drops its scheme, and a leading `/v1` or `/v2` when something follows.
+    /// Reads a key of a docker configuration: drops a leading `/v1` or `/v2` when something follows.
     fn parse(written: &str) -> Option<Self> {
+        let Self { host, path, .. } = Self::parse_url(written)?;
+        let path = match path.strip_prefix("/v1").or_else(|| path.strip_prefix("/v2")) {
+            Some(rest) if rest.starts_with('/') => rest,
+            _ => &path,
+        };
+        let path = if path == "/" { "" } else { path };
+        Some(Self { whole: format!("{host}{path}"), path: path.to_owned(), host })
+    }
+
+    /// Reads `written` as a URL and drops its scheme.
+    fn parse_url(written: &str) -> Option<Self> {
         let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://")).unwrap_or(written);
         let rest = rest.split(['?', '#']).next().unwrap_or_default();
         let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
@@ -61,13 +89,8 @@ impl KubeletKey {
         if !is_host(host) {
             return None;
         }
-        let path = percent_decode_str(path).decode_utf8().ok()?;
-        let path = match path.strip_prefix("/v1").or_else(|| path.strip_prefix("/v2")) {
-            Some(rest) if rest.starts_with('/') => rest,
-            _ => &path,
-        };
-        let path = if path == "/" { "" } else { path };
-        Some(Self { whole: format!("{host}{path}"), host: host.to_owned(), path: path.to_owned() })
+        let path = percent_decode_str(path).decode_utf8().ok()?.into_owned();
+        Some(Self { whole: format!("{host}{path}"), host: host.to_owned(), path })
     }
 
     /// Ports are equal as strings, hosts match part by part, and the path is a plain prefix, not by segments.

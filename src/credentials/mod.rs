@@ -5,7 +5,12 @@ mod helper;
 mod keychain;
 mod local;
 mod matching;
+mod process;
+mod provider;
 mod pull_secrets;
+#[cfg(unix)]
+#[cfg(test)]
+mod script;
 
 use std::fmt;
 
@@ -18,6 +23,7 @@ pub use helper::{Helper, HelperError};
 pub use keychain::{Candidates, Keychain};
 pub use local::{CredentialsError, LocalSources};
 pub use matching::{Keyring, LocalKey};
+pub use provider::{CredentialProviders, ProviderConfigError};
 pub use pull_secrets::{PullSecretError, PullSecretReader};
 
 /// What proves to a registry who asks. Shows nothing of itself.

@@ -4,6 +4,7 @@
 //! 2. [`redact::redact`] masks its secrets. Nothing may be shown or written before.
 //! 3. [`validate::Validator`] holds it against its schema and its own rules.
 //! 4. [`analysis::analysis`] and [`text::summary_text`] tell the same to others' viewers and to a person.
+//! 5. [`read::read`] reads it back, also what a newer 1.x wrote.
 
 pub mod analysis;
 mod assemble;
@@ -13,10 +14,12 @@ pub mod document;
 mod findings;
 #[cfg(test)]
 mod fixture;
+pub mod read;
 pub mod redact;
 mod rules;
 pub mod schema;
 pub mod text;
 pub mod validate;
 
+pub(crate) use assemble::summarize;
 pub use assemble::{Origin, RunContext, assemble};

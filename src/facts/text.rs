@@ -1,6 +1,7 @@
 //! `summary.txt`: a page for a person, 80 columns wide, worst things first.
 
 use super::document::{Finding, Image, ImageFacts};
+use crate::text::{clean, count, size, wrap};
 use crate::vocabulary::{ImageStatus, RedactionMode};
 
 /// The width of the page.
@@ -43,7 +44,7 @@ fn head(facts: &ImageFacts, page: &mut Page) {
         summary.resolved, summary.partial, summary.failed, summary.unqueried
     );
     let severity = |name: &str| summary.findings_by_severity.get(name).copied().unwrap_or(0);
-    let found = ["error", "warning", "info"].map(|name| many(severity(name), name, "s")).join(", ");
+    let found = ["error", "warning", "info"].map(|name| count(severity(name), name)).join(", ");
     let repositories = match summary.repositories {
         1 => "1 repository".to_owned(),
         many => format!("{many} repositories"),
@@ -127,27 +128,6 @@ fn gaps(facts: &ImageFacts, page: &mut Page) {
     page.rest(facts.gaps.len());
 }
 
-/// `1 error`, `2 errors`
-fn many(count: u64, what: &str, plural: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { plural })
-}
-
-/// Bytes for a person, with one digit after the point.
-#[expect(clippy::cast_precision_loss, reason = "one digit after the point is all that is shown")]
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut units = UNITS.iter();
-    let mut unit = units.next().copied().unwrap_or_default();
-    for next in units {
-        if value < 1024.0 {
-            break;
-        }
-        (value, unit) = (value / 1024.0, next);
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
-}
-
 /// Lines of at most [`COLUMNS`], but for words that are longer.
 #[derive(Default)]
 struct Page(String);
@@ -177,25 +157,12 @@ impl Page {
         self.wrap(indent, &format!("-> {remedy}"), if is_command { " \\" } else { "" });
     }
 
-    /// Text from outside may hold anything: only what is printed stays.
     fn wrap(&mut self, indent: usize, text: &str, continuation: &str) {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        let width = COLUMNS - continuation.len();
-        let mut line = " ".repeat(indent);
-        let mut is_empty = true;
-        for word in text.split(' ') {
-            if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
-                self.end(&line, continuation);
-                line = " ".repeat(indent);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
+        let lines = wrap(&clean(text), COLUMNS - indent - continuation.len());
+        let last = lines.len().saturating_sub(1);
+        for (at, line) in lines.iter().enumerate() {
+            self.end(&format!("{:indent$}{line}", ""), if at < last { continuation } else { "" });
         }
-        self.end(&line, "");
     }
 
     fn end(&mut self, line: &str, continuation: &str) {
@@ -248,14 +215,5 @@ mod tests {
         let page = page();
         assert!(page.lines().all(|line| line.chars().count() <= COLUMNS), "{page}");
         assert!(page.chars().all(|c| c == '\n' || !c.is_control()));
-    }
-
-    #[test]
-    fn sizes_are_for_a_person() {
-        for (bytes, expected) in
-            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")]
-        {
-            assert_eq!(size(bytes), expected);
-        }
     }
 }

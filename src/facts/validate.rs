@@ -113,6 +113,13 @@ impl Validator {
     }
 }
 
+impl Validator {
+    /// JSON pointers to what this program's schema does not know, or does not allow.
+    pub(super) fn unknown(&self, document: &Value) -> Vec<String> {
+        self.document.iter_errors(document).map(|error| error.instance_path().to_string()).collect()
+    }
+}
+
 fn compile(schema: &Value) -> Result<Compiled, BadSchema> {
     jsonschema::draft202012::options()
         .should_validate_formats(true)
@@ -155,7 +162,7 @@ fn violation(at: &str, error: &jsonschema::ValidationError<'_>) -> Violation {
 }
 
 /// Whether `version` is a 1.x above ours.
-fn is_newer(version: &str) -> bool {
+pub(super) fn is_newer(version: &str) -> bool {
     let minor = |version: &str| version.strip_prefix("1.").and_then(|minor| minor.parse::<u32>().ok());
     minor(version) > minor(SCHEMA_VERSION)
 }

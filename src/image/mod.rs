@@ -1,5 +1,6 @@
 //! The domain: references, digests, platforms, and documents as parsed from raw bytes. No I/O, no clock.
 
+mod attachment;
 mod config;
 mod digest;
 mod failure;
@@ -9,6 +10,7 @@ mod platform;
 mod reference;
 mod shape;
 
+pub use attachment::attachment_kind;
 pub use config::{History, ImageConfig};
 pub use digest::{Digest, InvalidDigest, Verifier};
 pub use failure::Failure;

@@ -59,8 +59,7 @@ struct Pause {
 impl Console {
     /// A bar on stderr, coloured as `NO_COLOR`, `CLICOLOR_FORCE` and the terminal allow.
     pub fn stderr(clock: Clock) -> Self {
-        let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
-        let console = Self::on(ProgressDrawTarget::stderr(), Paint { colour }, clock);
+        let console = Self::on(ProgressDrawTarget::stderr(), Paint::for_stderr(), clock);
         console.bar.enable_steady_tick(TICK);
         console
     }

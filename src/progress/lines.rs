@@ -15,6 +15,11 @@ pub(super) struct Paint {
 impl Paint {
     pub(super) const NONE: Self = Self { colour: false };
 
+    /// As `NO_COLOR`, `CLICOLOR_FORCE` and the terminal that stderr may be allow.
+    pub(super) fn for_stderr() -> Self {
+        Self { colour: anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never }
+    }
+
     /// What went wrong.
     pub(super) fn bad(self, text: &str) -> String {
         self.paint(AnsiColor::Red.on_default().bold(), text)

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::event::{Event, Sink};
+use lines::Paint;
 
 /// How progress is shown (`--progress`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,7 +58,9 @@ pub fn sink(mode: ProgressMode, quiet: bool, clock: Clock, json: JsonTarget) -> 
         (ProgressMode::None, _) => Arc::new(Silent),
         _ if quiet => Arc::new(Silent),
         (ProgressMode::Auto | ProgressMode::Console, _) if can_redraw() => Arc::new(Console::stderr(clock)),
-        (ProgressMode::Auto | ProgressMode::Console | ProgressMode::Plain, _) => Arc::new(Plain::new(stderr(), clock)),
+        (ProgressMode::Auto | ProgressMode::Console | ProgressMode::Plain, _) => {
+            Arc::new(Plain::new(stderr(), clock).painted(Paint::for_stderr()))
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lines without control sequences, for logs.
+//! Lines for logs: nothing is drawn over, and colours are only used where they are wanted.
 
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +16,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 /// Writes a line for each notable thing, and every few seconds one that tells how far the run is.
 pub struct Plain<W> {
     clock: Clock,
+    paint: Paint,
     every: Duration,
     state: Mutex<State<W>>,
 }
@@ -34,7 +35,13 @@ impl<W: Write> Plain<W> {
 
     /// Lines to `out`, with a progress line no oftener than `every`.
     pub(super) fn every(every: Duration, out: W, clock: Clock) -> Self {
-        Self { clock, every, state: Mutex::new(State { out, last_progress: None, summary: Summary::default() }) }
+        let paint = Paint::NONE;
+        Self { clock, paint, every, state: Mutex::new(State { out, last_progress: None, summary: Summary::default() }) }
+    }
+
+    /// The same lines, coloured.
+    pub(super) fn painted(self, paint: Paint) -> Self {
+        Self { paint, ..self }
     }
 
     /// Whether it is time to tell the progress; if so, the next time is counted from now.
@@ -58,8 +65,8 @@ impl<W: Write + Send> Sink for Plain<W> {
                 vec![format!("{done} of {total} images, {failed} failed, {per_second:.1}/s{left}")]
             }
             Event::Paused { host, seconds, reason } => vec![lines::paused(host, *seconds, reason)],
-            Event::Finished { .. } => state.summary.lines(event, Paint::NONE),
-            _ => lines::line(event, Paint::NONE).into_iter().collect(),
+            Event::Finished { .. } => state.summary.lines(event, self.paint),
+            _ => lines::line(event, self.paint).into_iter().collect(),
         };
         for line in lines {
             // A log that cannot be written must not end the run.

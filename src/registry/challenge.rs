@@ -1,7 +1,10 @@
 //! What a 401 demands: the challenges of its `WWW-Authenticate` headers.
 
-use http::{HeaderMap, header};
+use std::sync::LazyLock;
+
+use http::{HeaderMap, HeaderValue, header};
 use http_auth::{ChallengeRef, parser::ChallengeParser};
+use regex::{Captures, Regex};
 
 /// What a registry wants to see before it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,13 +32,10 @@ impl Challenge {
     /// The challenge to act on: the first Bearer with a realm, else Basic. A token server can limit what it hands out,
     /// and the password then goes to one place only. `None` when nothing is demanded.
     pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let values = headers.get_all(header::WWW_AUTHENTICATE);
+        let values: Vec<String> = headers.get_all(header::WWW_AUTHENTICATE).iter().map(mended).collect();
         // A header that breaks off still counts up to there.
-        let challenges: Vec<_> = values
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| ChallengeParser::new(text).map_while(Result::ok))
-            .collect();
+        let challenges: Vec<_> =
+            values.iter().flat_map(|text| ChallengeParser::new(text).map_while(Result::ok)).collect();
         let bearer = challenges.iter().filter(|c| c.scheme.eq_ignore_ascii_case("bearer")).find_map(bearer);
         if bearer.is_some() {
             return bearer;
@@ -44,6 +44,29 @@ impl Challenge {
             return Some(Self::Basic);
         }
         challenges.first().map(|c| Self::Unknown(c.scheme.to_owned()))
+    }
+}
+
+/// A quoted value, a value without quotes, or spaces.
+static PARTS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"("(?:[^"\\]|\\.)*")|=[ \t]*([^",\s][^",]*)|[ \t]+"#).ok());
+
+/// A header's value as HTTP wants it (RFC 9110, section 11.6.1), also where a server leaves out quotes
+/// (`Basic realm=/`, `Bearer realm=https://…`), sends several spaces, or letters beyond ASCII. Container runtimes pull
+/// from such servers too.
+///
+/// A token server that is named so goes through the same checks as any other.
+fn mended(value: &HeaderValue) -> String {
+    // No host can have a space, so that a letter left out makes no other host of one.
+    let text: String = value.as_bytes().iter().map(|b| if b.is_ascii() { char::from(*b) } else { ' ' }).collect();
+    let mend = |part: &Captures<'_>| match (part.get(1), part.get(2)) {
+        (Some(quoted), _) => quoted.as_str().to_owned(),
+        (_, Some(bare)) => format!("=\"{}\"", bare.as_str().trim_end().replace('\\', "\\\\")),
+        _ => " ".to_owned(),
+    };
+    match PARTS.as_ref() {
+        Some(parts) => parts.replace_all(&text, mend).into_owned(),
+        None => text,
     }
 }
 
@@ -99,6 +122,30 @@ mod tests {
         assert_eq!(challenge(&["Negotiate"]), Some(Challenge::Unknown("Negotiate".into())));
         assert_eq!(challenge(&["Basic realm=\"r\", Bearer realm=\"cut"]), Some(Challenge::Basic));
         assert_eq!(challenge(&[",,,"]), None);
+    }
+
+    #[test]
+    fn what_is_not_quoted_is_understood() {
+        assert_eq!(challenge(&["Basic realm=/"]), Some(Challenge::Basic));
+        assert_eq!(challenge(&["Basic realm=my registry"]), Some(Challenge::Basic));
+        assert_eq!(challenge(&["Basic  realm=\"R\u{e9}gistre\""]), Some(Challenge::Basic));
+        assert_eq!(
+            challenge(&["Bearer realm=https://a/t?x=1, service=r.io ,scope=repository:a/b:pull"]),
+            token("https://a/t?x=1", Some("r.io"), Some("repository:a/b:pull"))
+        );
+        // As gcr.io writes it.
+        assert_eq!(
+            challenge(&[r#"Bearer realm="https://gcr.io/v2/token",service=gcr.io"#]),
+            token("https://gcr.io/v2/token", Some("gcr.io"), None)
+        );
+        assert_eq!(
+            challenge(&["Basic realm=my registry, Bearer realm= \"https://a/t\",\tservice=\"a=b, c\""]),
+            token("https://a/t", Some("a=b, c"), None)
+        );
+        // A quoted value stays as it is, and a name beyond ASCII becomes none.
+        let cut = token(r#"https://a/"=x,y"#, None, None);
+        assert_eq!(challenge(&[r#"Bearer realm="https://a/\"=x,y""#]), cut);
+        assert_eq!(challenge(&["Bearer realm=\"https://\u{e9}vil.io/t\""]), token("https://  vil.io/t", None, None));
     }
 
     proptest! {

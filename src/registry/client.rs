@@ -73,9 +73,9 @@ pub struct Head {
 }
 
 /// An answer, what was verified of it, and whose it is.
-struct Got<T> {
+pub(super) struct Got<T> {
     content: T,
-    answer: Answer,
+    pub(super) answer: Answer,
     endpoint: String,
     via: Via,
 }
@@ -182,7 +182,7 @@ impl Session {
 
     /// Asks the mirrors in order, once each and without the credential, which was not given for them; then the
     /// registry itself, as often as it takes.
-    async fn fetch<T>(
+    pub(super) async fn fetch<T>(
         &self,
         item: &Item<'_>,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,

@@ -77,6 +77,20 @@ impl<'a> Item<'a> {
         Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
     }
 
+    /// What is attached to a manifest.
+    pub(super) fn referrers(
+        name: &'a str,
+        repository: &'a Repository,
+        digest: &Digest,
+        query: Option<&str>,
+        credential: &'a Credential,
+    ) -> Self {
+        let subject = Subject { stage: ErrorStage::Attachments, name, server: "" };
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let path = format!("referrers/{digest}{query}");
+        Self { subject, repository, credential, method: Method::GET, path, accept: MediaType::ACCEPT }
+    }
+
     /// The registry that references name.
     pub(super) fn registry(&self) -> &'a str {
         self.repository.registry()

@@ -23,6 +23,7 @@ mod fault;
 mod host;
 mod item;
 mod options;
+mod referrers;
 mod retry;
 mod safety;
 mod tokens;

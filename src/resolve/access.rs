@@ -131,7 +131,8 @@ impl Attempts {
         reference: &Reference,
         credential: &Credential,
     ) -> Result<Fetched, Failure> {
-        let answer = session.manifest(reference.repository(), reference.target(), credential).await;
+        let asking = session.manifest(reference.repository(), reference.target(), credential);
+        let answer = Box::pin(asking).await;
         match &answer {
             Ok(_) => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::cluster::inventory::PullContext;
+use super::Attachments;
+use crate::cluster::inventory::{PullContext, ReportedAs};
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
-use crate::vocabulary::{AccessOutcome, AccessSource, DigestKind, ErrorClass, ImageStatus, Via};
+use crate::vocabulary::{
+    AccessOutcome, AccessSource, AttachmentKind, AttachmentVia, DigestKind, ErrorClass, ImageStatus, Via,
+};
 
 /// An image to resolve.
 #[derive(Debug, Clone)]
@@ -16,8 +19,8 @@ pub struct Want {
     pub reference: Reference,
     /// for which platforms
     pub platforms: WantedPlatforms,
-    /// digests that run, to be classified
-    pub running: BTreeSet<Digest>,
+    /// digests that run, to be classified, and how runtimes report them
+    pub running: BTreeMap<Digest, ReportedAs>,
     /// the pull secrets of the pods that use it
     pub contexts: BTreeSet<PullContext>,
 }
@@ -90,7 +93,7 @@ pub struct RunningDigest {
     pub kind: DigestKind,
     /// whether it belongs to what the reference names now; `None` when that is not known
     pub matches_resolved: Option<bool>,
-    /// whether the registry said that it does not have it (any more)
+    /// whether the registry does not have it any more: it said so of a digest that once came from a repository
     pub gone: bool,
 }
 
@@ -137,6 +140,30 @@ pub struct RegistryTally {
     pub rate_limit: Option<(u64, u64)>,
 }
 
+/// Something that is attached to a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// what it is
+    pub kind: AttachmentKind,
+    /// as the registry calls it
+    pub artifact_type: Option<String>,
+    /// of the attached manifest
+    pub digest: Digest,
+    /// of the attached manifest, bytes
+    pub size: Option<u64>,
+    /// where it was found
+    pub via: AttachmentVia,
+}
+
+/// What is attached to a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Attached {
+    /// in no order; one may be found in several ways
+    pub attachments: Vec<Attachment>,
+    /// where was looked
+    pub checked: BTreeSet<AttachmentVia>,
+}
+
 /// Everything that was learned at registries.
 #[derive(Debug, Clone, Default)]
 pub struct Resolution {
@@ -144,6 +171,10 @@ pub struct Resolution {
     pub answers: BTreeMap<Reference, Answer>,
     /// each document that was looked at, once
     pub documents: BTreeMap<Digest, Arc<Looked>>,
+    /// where attachments were looked for
+    pub attachments: Attachments,
+    /// what was looked up of attachments, by what they are attached to
+    pub attached: BTreeMap<Digest, Attached>,
     /// sorted by host
     pub registries: Vec<RegistryTally>,
     /// documents that the disk cache had

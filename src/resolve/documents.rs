@@ -84,10 +84,11 @@ impl Documents {
 
     /// The manifest or index that `digest` names.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let fetch = async {
+        // A request's future is large, and many are held by others: on the heap they are small for those.
+        let fetch = Box::pin(async {
             let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
             Ok(Arc::new(Parsed::new(&fetched)?))
-        };
+        });
         self.manifests.get_or_fetch(source, digest.clone(), fetch).await
     }
 
@@ -110,11 +111,11 @@ impl Documents {
         source: Source<'_>,
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
-        let fetch = async {
+        let fetch = Box::pin(async {
             let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
             let config = ImageConfig::parse(&fetched.bytes);
             config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))
-        };
+        });
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
@@ -160,14 +161,20 @@ impl Parsed {
 
 /// What was fetched is as its digest says, and yet no document.
 fn invalid(stage: ErrorStage, fetched: &Fetched, error: &InvalidDocument) -> Failure {
-    let class = match error {
-        InvalidDocument::Unsupported(_) => ErrorClass::Unsupported,
-        InvalidDocument::TooLarge => ErrorClass::TooLarge,
-        InvalidDocument::Malformed(_) | InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
-            ErrorClass::InvalidContent
+    let (class, remedy) = match error {
+        InvalidDocument::Unsupported(_) => (ErrorClass::Unsupported, "only its owner can say what it is for"),
+        InvalidDocument::TooLarge => (ErrorClass::TooLarge, "build and push the image again"),
+        // A login page that stands in for the registry answers 200 with HTML.
+        InvalidDocument::Malformed(_) => (
+            ErrorClass::InvalidContent,
+            "if a proxy or a login page answers in the registry's place, name the registry in NO_PROXY; else build and \
+             push the image again",
+        ),
+        InvalidDocument::Ambiguous | InvalidDocument::Contradiction { .. } => {
+            (ErrorClass::InvalidContent, "do not run it before it is clear who made it; build and push the image again")
         }
     };
     let Fetched { digest, endpoint, .. } = fetched;
-    let message = format!("{digest}: {endpoint} gives what cannot be used: {error} (1 attempt); push the image again");
+    let message = format!("{digest}: {endpoint} gives what cannot be used: {error} (1 attempt); {remedy}");
     Failure { endpoint: Some(endpoint.clone()), attempts: 1, ..Failure::unsent(stage, class, message) }
 }

@@ -1,19 +1,21 @@
 //! Resolves one image. What was learned stays when its time is over half-way.
 
 use super::access::{Attempts, Opened};
+use super::attachments::Lookups;
 use super::documents::{Documents, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
-use super::{Answer, Named, Resolver, RunningDigest, Want};
-use crate::image::{Digest, Failure};
+use super::{Access, Answer, Attachments, Named, Resolver, RunningDigest, Want};
+use crate::image::{Digest, Failure, Reference};
 use crate::registry::{Fetched, Session};
 use crate::stop::Stop;
-use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
+use crate::vocabulary::{AccessOutcome, DigestKind, ErrorClass, ErrorStage, ImageStatus};
 
 /// What all images of a run share.
 pub(super) struct Shared {
     pub(super) resolver: Resolver,
     pub(super) documents: Documents,
+    pub(super) lookups: Lookups,
     pub(super) stop: Stop,
 }
 
@@ -45,7 +47,21 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
         Failure { attempts: u32::from(session.requests() > 0), ..failure }
     }));
-    learned.into_answer(want, session.requests())
+    let answer = learned.into_answer(want, session.requests());
+    answer.access.iter().for_each(|access| tell(&answer.reference, access));
+    answer
+}
+
+/// Tells by names alone which source served an image, and which were refused.
+fn tell(reference: &Reference, access: &Access) {
+    let (source, name) = (access.source.as_str(), access.name.as_deref());
+    match access.outcome {
+        AccessOutcome::Accepted => tracing::info!(image = %reference, source, name, "a credential was accepted"),
+        AccessOutcome::Refused => {
+            let class = access.class.map(ErrorClass::as_str);
+            tracing::info!(image = %reference, source, name, class, "a credential was refused");
+        }
+    }
 }
 
 impl Learned {
@@ -60,6 +76,7 @@ impl Learned {
                 self.read(shared, source, want, fetched).await;
                 let more = self.attempts.try_the_kubelets(session, &want.reference).await;
                 self.failures.extend(more);
+                self.look_up_attachments(shared, source).await;
             }
             Err(failure) => {
                 self.failures.extend(failure);
@@ -86,8 +103,18 @@ impl Learned {
         self.ask_for_running(shared, source, want, Some(&known)).await;
     }
 
+    /// Looks up what is attached to what the reference names and to the wanted platforms' manifests.
+    async fn look_up_attachments(&mut self, shared: &Shared, source: Source<'_>) {
+        let Some(named) = self.named.as_ref().filter(|_| shared.resolver.attachments == Attachments::All) else {
+            return;
+        };
+        let variants = self.manifests.variants.iter().map(|variant| variant.digest.clone());
+        let failures = shared.lookups.look_up(source, variants.chain([named.digest.clone()]).collect()).await;
+        self.failures.extend(failures);
+    }
+
     async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
-        let (running, failures) = classify(&shared.documents, source, &want.running, known).await;
+        let (running, failures) = classify(&shared.documents, source, &want.running, &want.platforms, known).await;
         self.running = running;
         self.failures.extend(failures);
     }
@@ -102,7 +129,7 @@ impl Learned {
 
     fn into_answer(self, want: Want, requests: u64) -> Answer {
         let not_asked = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
-        let unknown = want.running.iter().map(|digest| (digest.clone(), not_asked));
+        let unknown = want.running.keys().map(|digest| (digest.clone(), not_asked));
         Answer {
             status: self.status(),
             missing: if self.named.is_some() { self.manifests.missing(&want.platforms) } else { Vec::new() },

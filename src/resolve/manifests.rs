@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use super::choose::{Choice, choose};
 use super::documents::{Documents, Parsed, Source};
 use super::{Variant, WantedPlatforms};
-use crate::image::{Digest, Document, Failure, ImageConfig, Index, Manifest, NodePlatform, Platform};
+use crate::image::{Digest, Document, Failure, ImageConfig, Index, IndexEntry, Manifest, NodePlatform, Platform};
 use crate::vocabulary::{ErrorClass, ErrorStage};
 
 /// How many manifests of one index are fetched: more than any image has platforms, and few enough to be harmless.
@@ -162,6 +162,9 @@ impl Manifests {
         if let (Document::Image(manifest), Some(_)) = (&parsed.document, &config) {
             self.configs.insert(manifest.config.digest.clone());
         }
+        if let Some(config) = &config {
+            self.failures.extend(contradiction(&entry, config).map(about));
+        }
         if entry.platform.is_none() {
             let (platform, os_version) =
                 config.as_ref().map_or((None, None), |config| (config.platform.as_ref(), config.os_version.as_deref()));
@@ -218,6 +221,21 @@ fn passed_over(named: &Digest, index: &Index) -> Option<Failure> {
         count => format!("{named}: at least {count} entries are no descriptors: {first}; push the image again"),
     };
     Some(Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidContent, message))
+}
+
+/// Tells of an entry that is for another platform than its config, which knows better. Variants are left out: most
+/// configs do not say theirs.
+fn contradiction(entry: &IndexEntry, config: &ImageConfig) -> Option<Failure> {
+    let (said, is) = (entry.platform.as_ref()?, config.platform.as_ref()?);
+    if (said.os(), said.architecture()) == (is.os(), is.architecture()) {
+        return None;
+    }
+    let message = format!(
+        "the index offers {} for {said}, but by its config it is for {is}: nodes of the former pull what they cannot \
+         run; build the index again",
+        entry.descriptor.digest
+    );
+    Some(Failure::unsent(ErrorStage::Config, ErrorClass::InvalidContent, message))
 }
 
 fn too_many(named: &Digest) -> Failure {

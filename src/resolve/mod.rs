@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod attachments;
 mod choose;
 mod documents;
 mod image;
@@ -51,6 +52,29 @@ impl Fallback {
     }
 }
 
+/// Where attachments are looked for: signatures, SBOMs, provenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Attachments {
+    /// nowhere
+    None,
+    /// in an image's own index, which costs no request
+    #[default]
+    Index,
+    /// as well by the referrers API and cosign's tags
+    All,
+}
+
+impl Attachments {
+    /// As it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Index => "index",
+            Self::All => "all",
+        }
+    }
+}
+
 /// With what images are resolved.
 pub struct Resolver {
     /// asks registries
@@ -61,6 +85,8 @@ pub struct Resolver {
     pub limits: Limits,
     /// what becomes of an image that fails
     pub fallback: Fallback,
+    /// where attachments are looked for
+    pub attachments: Attachments,
     /// measures for events
     pub clock: Clock,
 }

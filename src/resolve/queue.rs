@@ -58,7 +58,7 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
     use crate::cluster::inventory::PullContext;
@@ -71,7 +71,7 @@ mod tests {
         Want {
             reference: Reference::parse(reference).unwrap(),
             platforms: WantedPlatforms::All,
-            running: BTreeSet::new(),
+            running: BTreeMap::new(),
             contexts: BTreeSet::from([context]),
         }
     }

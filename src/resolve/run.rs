@@ -8,6 +8,7 @@ use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
 use super::queue::Queue;
@@ -40,7 +41,7 @@ impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents: Documents::default(), stop }),
+            shared: Arc::new(Shared { resolver, documents: Documents::default(), lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -152,6 +153,8 @@ impl Run {
         Resolution {
             answers: self.answers,
             documents: self.shared.documents.looked(),
+            attachments: self.shared.resolver.attachments,
+            attached: self.shared.lookups.found(),
             registries: self.shared.resolver.client.tallies(),
             cache_hits: 0,
             gaps: self.shared.resolver.keychain.gaps(),

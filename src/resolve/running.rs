@@ -1,11 +1,13 @@
 //! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures::future::join_all;
 
-use super::RunningDigest;
 use super::documents::{Documents, Parsed, Source};
+use super::manifests::Manifests;
+use super::{RunningDigest, WantedPlatforms};
+use crate::cluster::inventory::ReportedAs;
 use crate::image::{Digest, Document, Failure, MediaType};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
@@ -41,51 +43,54 @@ impl Known {
     }
 }
 
-/// Classifies every digest of `running`. What is not `known` costs a request each, and its config another.
+/// Classifies every digest of `running`. What is not `known` costs a request each, and is then read like what a
+/// reference names: the manifests and configs of the `wanted` platforms, so that the facts describe what runs.
 ///
 /// `known` is `None` for a reference that names nothing: then nobody can say what matches it. Failures are those to
 /// ask; that a registry does not have a digest is an answer.
 pub(super) async fn classify(
     documents: &Documents,
     source: Source<'_>,
-    running: &BTreeSet<Digest>,
+    running: &BTreeMap<Digest, ReportedAs>,
+    wanted: &WantedPlatforms,
     known: Option<&Known>,
 ) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {
-    let classified = join_all(running.iter().map(async |digest| {
+    let classified = join_all(running.iter().map(async |(digest, reported)| {
         let named = known.and_then(|known| known.digests.get(digest));
-        let (running, failure) = match named {
-            Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, None),
-            None => ask(documents, source, digest, known).await,
+        let (running, failures) = match named {
+            Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, Vec::new()),
+            None => ask(documents, source, (digest, *reported), wanted, known).await,
         };
-        ((digest.clone(), running), failure)
+        ((digest.clone(), running), failures)
     }));
     let (running, failures): (Vec<_>, Vec<_>) = classified.await.into_iter().unzip();
     (running, failures.into_iter().flatten().collect())
 }
 
-/// Asks the registry what `digest` is, and reads its config where it is an image.
+/// Asks the registry what `digest` is, and reads what is wanted of it.
 async fn ask(
     documents: &Documents,
     source: Source<'_>,
-    digest: &Digest,
+    (digest, reported): (&Digest, ReportedAs),
+    wanted: &WantedPlatforms,
     known: Option<&Known>,
-) -> (RunningDigest, Option<Failure>) {
+) -> (RunningDigest, Vec<Failure>) {
     match documents.manifest(source, digest).await {
         Ok(parsed) => {
             let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
-            let failure = match &parsed.document {
-                Document::Image(manifest) => documents.config(source, &manifest.config).await.err(),
-                _ => None,
-            };
-            (RunningDigest { kind: parsed.digest_kind(), matches_resolved, gone: false }, failure)
+            let mut manifests = Manifests::default();
+            manifests.read(documents, source, digest, &parsed.document, wanted).await;
+            (RunningDigest { kind: parsed.digest_kind(), matches_resolved, gone: false }, manifests.failures)
         }
         Err(failure) if failure.class == ErrorClass::NotFound => {
             // It may be the bare config of a variant that could not be read.
             let matches_resolved = known.filter(|known| known.is_complete).map(|_| false);
-            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone: true }, None)
+            // Or that of an older image, which the registry may have all the same: it knows no config as a manifest.
+            let gone = reported == ReportedAs::RepoDigest;
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved, gone }, Vec::new())
         }
         Err(failure) => {
-            (RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false }, Some(failure))
+            (RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false }, vec![failure])
         }
     }
 }

@@ -3,6 +3,7 @@
 mod config;
 mod registries;
 mod usage;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,16 +15,13 @@ use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
 
-use crate::cli::{
-    Cli, CollectArgs, FallbackArg, InspectArgs, LimitArgs, PlatformArgs, ProgressArg, RedactArg, RegistryArgs,
-    ScopeArgs,
-};
+use crate::cli::{Cli, CollectArgs, InspectArgs, LimitArgs, PlatformArgs, RegistryArgs, ScopeArgs};
 use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
 use crate::registry::RegistryOptions;
-use crate::resolve::Fallback;
+use crate::resolve::{Attachments, Fallback};
 use crate::vocabulary::RedactionMode;
 
 /// The variable that fixes the clock.
@@ -109,6 +107,8 @@ pub struct CollectSettings {
     pub exclude_namespaces: Vec<String>,
     /// a label selector
     pub selector: Option<String>,
+    /// whether images are looked for in custom resources
+    pub custom_resources: bool,
     /// whether the pull secrets that pods name are read
     pub pull_secrets: bool,
     /// the platforms that were asked for; `None`: the nodes'
@@ -155,10 +155,16 @@ pub enum PlatformSettings {
 pub struct RegistrySettings {
     /// credentials in a file
     pub authfile: Option<PathBuf>,
+    /// directories with mounted pull secrets
+    pub pull_secrets_dirs: Vec<PathBuf>,
+    /// the kubelet's plugins: their configuration, and the directory of their programs
+    pub credential_providers: Option<(PathBuf, PathBuf)>,
     /// certificate authorities to trust too
     pub ca_file: Option<PathBuf>,
     /// hosts that may be plain http or unverified
     pub insecure: Vec<String>,
+    /// where attachments are looked for
+    pub attachments: Attachments,
     /// what the configuration file says of single registries, by host
     pub hosts: BTreeMap<String, RegistryTable>,
 }
@@ -185,6 +191,7 @@ impl CollectSettings {
             namespaces: Vec::new(),
             exclude_namespaces: Vec::new(),
             selector: None,
+            custom_resources: true,
             pull_secrets: true,
             platforms: None,
             registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
@@ -193,19 +200,18 @@ impl CollectSettings {
             output,
         }
     }
-}
 
-impl CollectSettings {
     /// What was typed, with what the configuration file says of registries.
     pub fn new(args: CollectArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, no_pull_secrets, .. } = &args.scope;
+        let ScopeArgs { all_namespaces, namespace, exclude_namespace, selector, .. } = &args.scope;
         Self {
             include_images: args.include_images,
             // -A is typed; a namespace beside it can only come from the environment.
             namespaces: if *all_namespaces { Vec::new() } else { namespace.clone() },
             exclude_namespaces: exclude_namespace.clone(),
             selector: selector.clone(),
-            pull_secrets: !no_pull_secrets,
+            custom_resources: !args.scope.no_custom_resources,
+            pull_secrets: !args.scope.no_pull_secrets,
             source: args.scope.into(),
             platforms: args.platforms.into(),
             registry: RegistrySettings::new(args.registry, hosts),
@@ -287,31 +293,17 @@ impl From<crate::cli::OutputArgs> for OutputSettings {
     }
 }
 
-impl From<FallbackArg> for Fallback {
-    fn from(arg: FallbackArg) -> Self {
-        match arg {
-            FallbackArg::None => Self::None,
-            FallbackArg::Partial => Self::Partial,
-            FallbackArg::BestEffort => Self::BestEffort,
-        }
-    }
-}
-
-impl From<ProgressArg> for ProgressMode {
-    fn from(arg: ProgressArg) -> Self {
-        match arg {
-            ProgressArg::Auto => Self::Auto,
-            ProgressArg::Console => Self::Console,
-            ProgressArg::Plain => Self::Plain,
-            ProgressArg::Json => Self::Json,
-            ProgressArg::None => Self::None,
-        }
-    }
-}
-
 impl RegistrySettings {
     fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        Self { authfile: args.authfile, ca_file: args.ca_file, insecure: args.insecure_registry, hosts }
+        Self {
+            authfile: args.authfile,
+            pull_secrets_dirs: args.pull_secrets_dir,
+            credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
+            ca_file: args.ca_file,
+            insecure: args.insecure_registry,
+            attachments: args.attachments.into(),
+            hosts,
+        }
     }
 
     /// The credentials of the configuration file, by host.
@@ -327,16 +319,6 @@ impl RegistrySettings {
             ca_files: self.ca_file.iter().cloned().collect(),
             insecure: self.insecure.iter().chain(marked).cloned().collect(),
             ..RegistryOptions::default()
-        }
-    }
-}
-
-impl From<RedactArg> for RedactionMode {
-    fn from(arg: RedactArg) -> Self {
-        match arg {
-            RedactArg::Default => Self::Default,
-            RedactArg::Strict => Self::Strict,
-            RedactArg::Off => Self::Off,
         }
     }
 }

@@ -42,6 +42,14 @@ fn flags_that_do_not_go_together_are_refused() {
         ("imagefacts collect -A -n shop", "--all-namespaces cannot be used with --namespace"),
         ("imagefacts collect --from x --context y", "--from cannot be used with --context"),
         ("imagefacts collect --as-group y", "--as-group needs --as"),
+        (
+            "imagefacts inspect x --image-credential-provider-config f",
+            "--image-credential-provider-config needs --image-credential-provider-bin-dir",
+        ),
+        (
+            "imagefacts inspect x --image-credential-provider-bin-dir d",
+            "--image-credential-provider-bin-dir needs --image-credential-provider-config",
+        ),
         ("imagefacts inspect nginx --platform linux/amd64 --all-platforms", "--platform cannot be used with"),
         ("imagefacts inspect", "REF"),
         ("imagefacts inspect nginx --platform linux", "os/arch"),

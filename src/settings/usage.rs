@@ -17,6 +17,12 @@ const CONFLICTS: &[(&str, &str)] = &[
     ("from", "impersonate_groups"),
 ];
 
+/// Flags that need another, each with the one that it needs.
+const PAIRS: &[(&str, &str)] = &[
+    ("image_credential_provider_config", "image_credential_provider_bin_dir"),
+    ("image_credential_provider_bin_dir", "image_credential_provider_config"),
+];
+
 /// Refuses combinations of flags that contradict each other, or that would do nothing.
 pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
     let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
@@ -29,6 +35,11 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
     }
     if typed("impersonate_groups") && !is_set(matches, "impersonate") {
         let message = "--as-group needs --as USER: the API server takes groups only together with a user".to_owned();
+        return Err(error(name, ErrorKind::MissingRequiredArgument, message));
+    }
+    let is_set = |id: &str| is_set(matches, id);
+    if let Some((given, missing)) = PAIRS.iter().find(|(a, b)| is_set(a) && !is_set(b)) {
+        let message = format!("{} needs {}", flag(name, given), flag(name, missing));
         return Err(error(name, ErrorKind::MissingRequiredArgument, message));
     }
     let asks_registries = name != "collect" || matches.get_flag("include_images");

@@ -37,6 +37,44 @@ pub(crate) fn keep_end(text: &str, width: usize) -> String {
     format!("…{end}")
 }
 
+/// `text` in at most `width` columns: of what is longer, the beginning.
+pub(crate) fn keep_start(text: &str, width: usize) -> String {
+    console::truncate_str(text, width, "…").into_owned()
+}
+
+/// Shortens the cells of `column` by `keep`, though not below `shortest`, as far as `rows` are wider than `width`.
+pub(crate) fn shorten(
+    rows: &mut [Vec<String>],
+    (column, shortest): (usize, usize),
+    keep: fn(&str, usize) -> String,
+    width: usize,
+) {
+    let beyond = self::width(rows).saturating_sub(width);
+    if beyond == 0 {
+        return;
+    }
+    let longest = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell)).max();
+    let allowed = longest.unwrap_or(0).saturating_sub(beyond).max(shortest);
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+        *cell = keep(cell, allowed);
+    }
+}
+
+/// `text` in lines of at most `width` columns, broken at spaces; a word that is longer has a line for itself.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 fn widths(rows: &[Vec<String>]) -> Vec<usize> {
     let mut widths = Vec::new();
     for row in rows {
@@ -69,5 +107,32 @@ mod tests {
         ] {
             assert_eq!(keep_end(text, width), kept);
         }
+    }
+
+    #[test]
+    fn the_start_is_kept() {
+        for (text, width, kept) in [("COPY a b", 8, "COPY a b"), ("COPY a bc", 8, "COPY a …"), ("漢字漢字", 5, "漢字…")]
+        {
+            assert_eq!(keep_start(text, width), kept);
+        }
+    }
+
+    #[test]
+    fn one_column_gives_way() {
+        let rows = [["registry.example/team/app:1.2", "failed"], ["a", "resolved"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        for (width, expected) in [(39, 29), (38, 28), (20, 12), (0, 12)] {
+            let mut rows = rows.clone();
+            shorten(&mut rows, (0, 12), keep_end, width);
+            assert_eq!((measure_text_width(&rows[0][0]), rows[1][0].as_str()), (expected, "a"));
+        }
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("a-word-that-is-long and b", 8), ["a-word-that-is-long", "and b"]);
+        assert_eq!(wrap("kept:   apart", 20), ["kept:   apart"]);
+        assert_eq!(wrap("", 8), [""]);
     }
 }

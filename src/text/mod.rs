@@ -5,7 +5,7 @@ mod columns;
 use std::borrow::Cow;
 
 pub use columns::columns;
-pub(crate) use columns::{keep_end, width};
+pub(crate) use columns::{keep_end, keep_start, shorten, width, wrap};
 
 /// Makes what a terminal would obey, hide or reorder visible: `\n`, `\u{1b}`, `\u{202e}`.
 ///
@@ -44,6 +44,11 @@ pub fn count(n: u64, thing: &str) -> String {
     format!("{n} {thing}{}", if n == 1 { "" } else { "s" })
 }
 
+/// Bytes in binary units: `72.3 MiB`.
+pub fn size(bytes: u64) -> String {
+    bytesize::ByteSize::b(bytes).display().iec().to_string()
+}
+
 /// Milliseconds as `420 ms`, `12.3 s` or `3 min 5 s`.
 pub fn duration(ms: u64) -> String {
     match ms {
@@ -78,6 +83,15 @@ mod tests {
             ("del\u{7f}nul\0", "del\\u{7f}nul\\u{0}"),
         ] {
             assert_eq!(clean(raw), shown);
+        }
+    }
+
+    #[test]
+    fn sizes_read_well() {
+        for (bytes, shown) in
+            [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 30, "3.0 GiB"), (5 << 40, "5.0 TiB")]
+        {
+            assert_eq!(size(bytes), shown);
         }
     }
 

@@ -26,9 +26,13 @@ const BLIND: &[(&str, &[&str])] = &[
     ("credentials", &["registry", "resolve", "facts", "bundle", "progress", "commands", "serve"]),
     ("registry", &["facts", "bundle", "progress", "commands", "serve", "render"]),
     ("resolve", &["facts", "bundle", "progress", "commands", "serve", "render"]),
-    ("facts", &["registry", "bundle", "progress", "commands", "serve", "render", "settings", "cli"]),
+    ("facts", &["registry", "analyze", "bundle", "progress", "commands", "serve", "render", "settings", "cli"]),
     ("bundle", &["cluster", "registry", "resolve", "progress", "commands", "serve", "render", "settings", "cli"]),
     ("progress", &["cluster", "registry", "resolve", "facts", "bundle", "commands", "serve", "settings", "cli"]),
+    (
+        "analyze",
+        &["cluster", "registry", "resolve", "bundle", "progress", "commands", "serve", "render", "settings", "cli"],
+    ),
     ("render", &["cluster", "registry", "resolve", "bundle", "commands", "serve", "settings", "cli"]),
     ("serve", &["cluster", "credentials", "registry", "resolve", "facts", "bundle", "progress", "commands", "event"]),
 ];

@@ -26,7 +26,7 @@ pub enum Unparsable {
 }
 
 /// Hands each document of a file to `take`, as JSON. Text that starts with `{` is JSON, as for kubectl, and may be
-/// several documents one after another.
+/// several documents one after another; from the first `---` on it is YAML.
 pub(super) fn for_each(bytes: &[u8], take: impl FnMut(&RawValue)) -> Result<(), Unparsable> {
     if bytes.starts_with(&[0x1f, 0x8b]) {
         return Err(Unparsable::Archive);
@@ -40,8 +40,16 @@ pub(super) fn for_each(bytes: &[u8], take: impl FnMut(&RawValue)) -> Result<(), 
 }
 
 fn json(text: &str, mut take: impl FnMut(&RawValue)) -> Result<(), Unparsable> {
-    for document in serde_json::Deserializer::from_str(text).into_iter::<&RawValue>() {
-        take(document.map_err(|error| Unparsable::Syntax { format: "JSON", message: error.to_string() })?);
+    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let mut read = 0;
+    while let Some(document) = documents.next() {
+        let rest = text.get(read..).unwrap_or_default().trim_start();
+        match document {
+            Ok(document) => take(document),
+            Err(_) if rest.starts_with("---") => return yaml(rest, take),
+            Err(error) => return Err(Unparsable::Syntax { format: "JSON", message: error.to_string() }),
+        }
+        read = documents.byte_offset();
     }
     Ok(())
 }
@@ -97,6 +105,10 @@ mod tests {
             ("kind: A", vec![r#"{"kind":"A"}"#]),
             ("# nothing\n---\nkind: A\n---\n\n---\nkind: B\n...\n", vec![r#"{"kind":"A"}"#, r#"{"kind":"B"}"#]),
             ("\u{feff} {\"kind\":\"A\"}\n{\"kind\":\"B\"}", vec![r#"{"kind":"A"}"#, r#"{"kind":"B"}"#]),
+            (
+                "{\"kind\":\"A\"}\n---\n{\"kind\":\"B\"}\n---\nkind: C",
+                vec![r#"{"kind":"A"}"#, r#"{"kind":"B"}"#, r#"{"kind":"C"}"#],
+            ),
             ("base: &b {x: 1}\nkind: {<<: *b, y: on}", vec![r#"{"base":{"x":1},"kind":{"y":true,"x":1}}"#]),
             ("", vec![]),
             ("just words", vec![r#""just words""#]),

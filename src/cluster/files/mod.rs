@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 use self::walk::Found;
 use super::inventory::{Gap, Inventory};
-use super::objects::{List, Metadata, Resource, Secret, ServiceAccount};
+use super::objects::{CustomKind, List, Metadata, Resource, Secret, ServiceAccount};
 use super::uses::{Builder, Scope};
 use crate::vocabulary::GapScope;
 
@@ -168,7 +168,11 @@ impl Reader {
                 Ok(account) => self.secrets.add_account(account),
                 Err(_) => self.builder.add_gap(unreadable_object("serviceaccounts", json)),
             },
-            _ => {}
+            _ => {
+                if let Some(kind) = CustomKind::of(api_version, kind) {
+                    self.builder.add(Resource::Custom(&kind), json);
+                }
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! What could not be looked at, in words that say what would close the gap.
 
+use std::collections::BTreeSet;
+
 use http::StatusCode;
 
 use super::request::RequestError;
@@ -7,8 +9,11 @@ use crate::cluster::inventory::Gap;
 use crate::cluster::objects::Resource;
 use crate::vocabulary::GapScope;
 
+/// What gaps about all custom resources name as their resource.
+const CUSTOM_RESOURCES: &str = "customresources";
+
 /// A list that was not read to its end.
-pub(super) fn unlisted(resource: Resource, namespace: Option<&str>, error: &RequestError) -> Gap {
+pub(super) fn unlisted(resource: Resource<'_>, namespace: Option<&str>, error: &RequestError) -> Gap {
     let name = resource.name();
     let place = place(resource, namespace);
     let message = match (error, error.status()) {
@@ -24,15 +29,16 @@ pub(super) fn unlisted(resource: Resource, namespace: Option<&str>, error: &Requ
     let message = match resource {
         Resource::Node => format!("{message}. Without nodes it is not known for which platforms images are needed"),
         Resource::Event => format!("{message}. Without events less is known of past pulls"),
-        Resource::Pod | Resource::Workload(_) => message,
+        Resource::Pod | Resource::Workload(_) | Resource::Custom(_) => message,
     };
-    // Events only add to what pods tell.
-    let incomplete = resource != Resource::Event || *error == RequestError::Stopped;
+    // Events and custom resources only add to what pods and workloads tell.
+    let is_extra = matches!(resource, Resource::Event | Resource::Custom(_));
+    let incomplete = !is_extra || *error == RequestError::Stopped;
     gap(&name, namespace, reason(error), message, incomplete)
 }
 
 /// A list that shows more than one moment.
-pub(super) fn inconsistent(resource: Resource, namespace: Option<&str>) -> Gap {
+pub(super) fn inconsistent(resource: Resource<'_>, namespace: Option<&str>) -> Gap {
     let name = resource.name();
     let message = format!(
         "the list of {name} {} took longer than the API server keeps a state: objects that changed meanwhile may be \
@@ -40,6 +46,30 @@ pub(super) fn inconsistent(resource: Resource, namespace: Option<&str>) -> Gap {
         place(resource, namespace)
     );
     gap(&name, namespace, "inconsistent", message, false)
+}
+
+/// Custom resources that may not be listed, told together: often nobody but administrators may list any.
+pub(super) fn closed_custom_resources(names: &BTreeSet<String>) -> Gap {
+    let listed: Vec<&str> = names.iter().map(String::as_str).collect();
+    let message = format!(
+        "{} may not be listed everywhere: {}. What they start shows in pods and workloads all the same. A ClusterRole \
+         with the verb list on them closes this gap, and --no-custom-resources does without",
+        match names.len() {
+            1 => "a custom resource".to_owned(),
+            count => format!("{count} custom resources"),
+        },
+        listed.join(", ")
+    );
+    gap(CUSTOM_RESOURCES, None, "forbidden", message, false)
+}
+
+/// Custom resources of which not even the names can be had.
+pub(super) fn unknown_custom_resources(error: &RequestError) -> Gap {
+    let message = format!(
+        "which custom resources there are could not be asked: {error}. What they start shows in pods and workloads all \
+         the same"
+    );
+    gap(CUSTOM_RESOURCES, None, reason(error), message, *error == RequestError::Stopped)
 }
 
 /// Namespaces that are not all known, so that not all were looked at.
@@ -85,10 +115,10 @@ fn gap(resource: &str, namespace: Option<&str>, reason: &str, message: String, i
     }
 }
 
-fn place(resource: Resource, namespace: Option<&str>) -> String {
+fn place(resource: Resource<'_>, namespace: Option<&str>) -> String {
     match namespace {
         Some(namespace) => format!("in namespace {namespace}"),
-        None if resource == Resource::Node => "in the cluster".to_owned(),
+        None if matches!(resource, Resource::Node | Resource::Custom(_)) => "in the cluster".to_owned(),
         None => "in all namespaces".to_owned(),
     }
 }

@@ -5,10 +5,12 @@
 
 mod cause;
 mod connect;
+mod custom;
 mod discover;
 mod error;
 mod gaps;
 mod kubeconfig;
+mod lane;
 mod list;
 mod owners;
 mod path;

@@ -1,5 +1,7 @@
 //! The kinds that are read: the one place to add another.
 
+use super::CustomKind;
+
 /// A kind of object that holds a pod template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
@@ -69,7 +71,7 @@ impl Kind {
 
 /// What an object is to discovery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resource {
+pub enum Resource<'a> {
     /// `nodes`
     Node,
     /// `pods`
@@ -78,10 +80,13 @@ pub enum Resource {
     Event,
     /// one of [`KINDS`]
     Workload(&'static Kind),
+    /// a kind that is not built in
+    Custom(&'a CustomKind),
 }
 
-impl Resource {
-    /// The resource of an object that says to be of `api_version` and `kind`; `None` when nothing is read of it.
+impl Resource<'_> {
+    /// The built-in resource of an object that says to be of `api_version` and `kind`; `None` when nothing is read of
+    /// it.
     ///
     /// The version does not matter: manifests outlive versions (`batch/v1beta1`), and the fields that are read have
     /// kept their places. `extensions` is where the kinds of `apps` came from.
@@ -106,6 +111,7 @@ impl Resource {
             Self::Event => "events".to_owned(),
             Self::Workload(kind) if kind.group.is_empty() => kind.plural.to_owned(),
             Self::Workload(kind) => format!("{}.{}", kind.plural, kind.group),
+            Self::Custom(kind) => kind.name(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! They are lenient: unknown fields are skipped, missing and null ones are absent or empty. All text in them is from
 //! outside.
 
+mod custom;
 mod event;
 mod kinds;
 mod node;
@@ -10,6 +11,7 @@ mod pod;
 mod secret;
 mod workload;
 
+pub use custom::{CustomKind, CustomObject, FieldHolder, ImageField};
 pub use event::{Event, EventSeries, EventSource, InvolvedObject};
 pub use kinds::{Idle, KINDS, Kind, Resource, TemplateAt};
 pub use node::{Node, NodeInfo, NodeStatus, ReportedImage};
@@ -19,7 +21,7 @@ pub use pod::{
     VolumeMountStatus, VolumeStatus,
 };
 pub use secret::{PullSecret, Secret, SecretData, ServiceAccount};
-pub use workload::{JobTemplate, JobTemplateSpec, PodTemplate, Workload, WorkloadSpec};
+pub use workload::{JobTemplate, JobTemplateSpec, PodTemplate, Workload, WorkloadReference, WorkloadSpec};
 
 use std::collections::BTreeMap;
 

@@ -29,6 +29,20 @@ pub struct WorkloadSpec {
     pub template: Option<PodTemplate>,
     /// of CronJobs
     pub job_template: Option<JobTemplate>,
+    /// of Argo's Rollouts that borrow the template of another workload
+    pub workload_ref: Option<WorkloadReference>,
+}
+
+/// `spec.workloadRef` (<https://argo-rollouts.readthedocs.io/en/stable/migrating/>)
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadReference {
+    /// `apps/v1`
+    pub api_version: Option<String>,
+    /// `Deployment`
+    pub kind: Option<String>,
+    /// its name, in the same namespace
+    pub name: Option<String>,
 }
 
 /// A pod template.

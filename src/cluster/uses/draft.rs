@@ -1,16 +1,16 @@
 //! The uses of one image while it is not known yet who is at the top of its users.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::owners::{ObjectRef, Owners};
-use super::pods::PodUse;
+use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
 use crate::cluster::inventory::{
-    Container, Example, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
+    Container, Example, Field, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
 };
 use crate::image::Digest;
-use crate::vocabulary::Role;
+use crate::vocabulary::{Certainty, Role};
 
 /// Who stands right above a pod or a template.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,14 +49,18 @@ pub(super) struct Origin {
 /// were not admitted yet.
 pub(super) type Access = (Vec<String>, Option<String>);
 
+/// Who makes pods from the template of another: by the lender, the borrowers, each with its part.
+pub(super) type Loans = HashMap<ObjectRef, Vec<(ObjectRef, Part)>>;
+
 /// How one holder uses an image.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct HolderUse {
     pods: u64,
     containers: BTreeSet<Container>,
     examples: BTreeSet<Example>,
     /// each with whether a pod of it fails to pull
     access: BTreeMap<Access, bool>,
+    field: Option<Field>,
 }
 
 /// The uses of one image.
@@ -78,6 +82,7 @@ impl Draft {
         self.placements.extend(origin.placements.iter().cloned());
         let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
         own.containers.extend(usage.containers);
+        own.field = Field::better(own.field.take(), usage.field);
         *own.access.entry(origin.access.clone()).or_default() |= usage.failing;
         let Some(pod) = &origin.pod else { return };
         own.pods += 1;
@@ -85,10 +90,11 @@ impl Draft {
             add_example(&mut own.examples, pod.clone());
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
-        for (digest, (container, started)) in usage.running {
+        for (digest, Runs { container, started, reported }) in usage.running {
             let running = self.running.entry(digest).or_default();
             running.pods += 1;
             running.started |= started;
+            running.reported = running.reported.max(reported);
             running.nodes.extend(pod.node.clone());
             add_example(&mut running.examples, example(container));
         }
@@ -99,6 +105,20 @@ impl Draft {
             add_example(&mut waiting.examples, example(container));
             holders.insert(origin.holder.clone());
         }
+    }
+
+    /// Makes the borrowers of a template that uses the image its users too.
+    pub(super) fn lend(&mut self, loans: &Loans) {
+        let mut borrowed = Vec::new();
+        for ((holder, _), own) in self.by_holder.iter().filter(|((_, part), _)| *part != Part::Pods) {
+            let Holder::Object(lender) = holder else { continue };
+            for (borrower, part) in loans.get(lender).into_iter().flatten() {
+                let field = Field { certainty: Certainty::Certain, path: Some("spec.workloadRef".to_owned()) };
+                let own = HolderUse { field: Some(field), ..own.clone() };
+                borrowed.push(((Holder::Object(borrower.clone()), *part), own));
+            }
+        }
+        self.by_holder.extend(borrowed);
     }
 
     /// Whether an object uses the image; events alone do not make an image one of the cluster's.
@@ -122,7 +142,10 @@ impl Draft {
         let (pods, templates): (Vec<_>, Vec<_>) =
             self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
         for ((holder, part), own) in pods.into_iter().chain(templates) {
-            let user = used_by.entry(user_key(&holder, role(&holder, part, busy), owners)).or_default();
+            let key = user_key(&holder, role(&holder, part, busy), owners);
+            let field = own.field.map(|field| if holder.is(&key) { field } else { Field { path: None, ..field } });
+            let user = used_by.entry(key).or_default();
+            user.field = Field::better(user.field.take(), field);
             // Pods know better than their template: a ServiceAccount's secrets were added to them.
             let told_by_pods = part != Part::Pods && user.pods > 0;
             user.pods += own.pods;
@@ -135,6 +158,10 @@ impl Draft {
                 }
                 *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
             }
+        }
+        for user in used_by.values_mut().filter(|user| user.pods > 0) {
+            // What runs is an image, whatever names it.
+            user.field.iter_mut().for_each(|field| field.certainty = Certainty::Certain);
         }
         let waiting = self.waiting.into_iter().map(|(words, (mut waiting, holders))| {
             waiting.owners = holders.iter().map(|holder| user_key(holder, Role::Current, owners)).collect();
@@ -160,6 +187,13 @@ impl Holder {
             Self::Object(object) => &object.namespace,
             Self::Loose(namespace) => namespace,
         }
+    }
+
+    /// Whether the user is the holder itself, and none above it.
+    fn is(&self, user: &UserKey) -> bool {
+        let Self::Object(object) = self else { return false };
+        (&*object.api_version, &*object.kind, Some(&*object.name))
+            == (user.api_version.as_str(), user.kind.as_str(), user.name.as_deref())
     }
 }
 

@@ -3,6 +3,7 @@
 //! Objects come in any order, one at a time, and are let go at once. What stays grows with distinct images, owners
 //! and nodes; of any other object only a hash of its name stays, so that one that is listed twice counts once.
 
+mod custom;
 mod draft;
 mod nodes;
 mod owners;
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::value::RawValue;
 
-use self::draft::{Access, Draft, Holder, Origin, Part};
+use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
 use self::owners::Owners;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
@@ -38,6 +39,7 @@ pub struct Builder {
     seen: Seen,
     owners: Owners,
     images: BTreeMap<ImageName, Draft>,
+    loans: Loans,
     nodes: Option<Vec<super::inventory::Node>>,
     on_nodes: Vec<NodeImage>,
     namespaces: BTreeSet<String>,
@@ -55,13 +57,15 @@ impl Builder {
     }
 
     /// Reads an item of a list and takes it in. One that cannot be read becomes a gap.
-    pub fn add(&mut self, resource: Resource, item: &RawValue) {
+    pub fn add(&mut self, resource: Resource<'_>, item: &RawValue) {
         let json = item.get();
         let read = match resource {
             Resource::Node => serde_json::from_str(json).map(|node| self.add_node(&node)),
             Resource::Pod => serde_json::from_str(json).map(|pod| self.add_pod(&pod)),
             Resource::Event => serde_json::from_str(json).map(|event| self.add_event(&event)),
             Resource::Workload(kind) => serde_json::from_str(json).map(|object| self.add_workload(kind, &object)),
+            Resource::Custom(_) if self.scope.without_custom_resources => Ok(()),
+            Resource::Custom(kind) => self.read_custom(kind, json),
         };
         if let Err(error) = read {
             self.unreadable.add(&self.scope, &resource.name(), json, &error);
@@ -195,6 +199,7 @@ impl Builder {
 
     /// The inventory of all that was handed in; the same for any order in which it was.
     pub fn finish(mut self) -> Inventory {
+        self.images.values_mut().for_each(|draft| draft.lend(&self.loans));
         self.images.retain(|_, draft| draft.is_used());
         let mut busy = HashSet::new();
         for draft in self.images.values() {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cluster::inventory::{Container, ImageName};
+use crate::cluster::inventory::{Container, Field, ImageName, ReportedAs};
 use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
 use crate::image::{Digest, Reference};
 use crate::vocabulary::ContainerType;
@@ -27,12 +27,25 @@ pub(super) struct PodUse {
     pub written_as: BTreeSet<String>,
     /// the containers that name it
     pub containers: BTreeSet<Container>,
-    /// the digests that run, each with the first container by name, and whether one of them has started
-    pub running: BTreeMap<Digest, (String, bool)>,
+    /// the digests that run
+    pub running: BTreeMap<Digest, Runs>,
     /// reason and message of those that wait, each with the first container by name
     pub waiting: BTreeMap<(String, String), String>,
     /// whether one of them waits for a pull
     pub failing: bool,
+    /// of a custom resource: what names it
+    pub field: Option<Field>,
+}
+
+/// The containers that run one digest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Runs {
+    /// the first by name
+    pub container: String,
+    /// whether one of them has started
+    pub started: bool,
+    /// how the runtime reports it
+    pub reported: ReportedAs,
 }
 
 /// The images of `spec`, by name. Empty names are left out: some controllers fill them in later.
@@ -58,8 +71,8 @@ pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
         let Some(name) = image_name(spelling) else { continue };
         let status = status_of(&pod.status, &container);
         let digest = if runs { running(&pod.status, &container, status) } else { None };
-        if let (Some((digest, started)), Some(usage)) = (digest, uses.get_mut(&name)) {
-            usage.add_running(digest, started, &container.name);
+        if let (Some(found), Some(usage)) = (digest, uses.get_mut(&name)) {
+            usage.add_running(found, &container.name);
         }
         let Some((reason, message)) = status.and_then(waiting) else { continue };
         // A container also waits for the image volumes of its pod; the message tells for which.
@@ -72,10 +85,12 @@ pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
 }
 
 impl PodUse {
-    fn add_running(&mut self, digest: Digest, started: bool, container: &str) {
-        let (first, any_started) = self.running.entry(digest).or_insert_with(|| (container.to_owned(), false));
-        keep_first(first, container);
-        *any_started |= started;
+    fn add_running(&mut self, Found { digest, reported, started }: Found, container: &str) {
+        let new = || Runs { container: container.to_owned(), started, reported };
+        let runs = self.running.entry(digest).or_insert_with(new);
+        keep_first(&mut runs.container, container);
+        runs.started |= started;
+        runs.reported = runs.reported.max(reported);
     }
 
     fn add_waiting(&mut self, reason: String, message: String, container: &str) {
@@ -138,30 +153,42 @@ fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a Con
     list.iter().find(|status| status.name == container.name)
 }
 
-/// The digest that runs of a container's image, and whether a program of it has started.
-fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStatus>) -> Option<(Digest, bool)> {
+/// A digest that a pod's status tells.
+struct Found {
+    digest: Digest,
+    reported: ReportedAs,
+    /// whether a program of it has started
+    started: bool,
+}
+
+/// What runs of a container's image.
+fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStatus>) -> Option<Found> {
     if container.kind == ContainerType::Volume {
-        return mounted(pod, &container.name).map(|digest| (digest, true));
+        let (digest, reported) = mounted(pod, &container.name)?;
+        return Some(Found { digest, reported, started: true });
     }
     let status = status?;
-    let digest = digest_of(status.image_id.as_deref()?)?;
+    let (digest, reported) = digest_of(status.image_id.as_deref()?)?;
     let has_run = status.state.running.is_some() || status.state.terminated.is_some();
-    Some((digest, has_run || status.last_state.terminated.is_some()))
+    Some(Found { digest, reported, started: has_run || status.last_state.terminated.is_some() })
 }
 
 /// The digest of an image volume, which the containers tell that mount it.
-fn mounted(pod: &PodStatus, volume: &str) -> Option<Digest> {
+fn mounted(pod: &PodStatus, volume: &str) -> Option<(Digest, ReportedAs)> {
     let containers = pod.init_container_statuses.iter().chain(&pod.container_statuses);
     let mut mounts = containers.flat_map(|status| &status.volume_mounts).filter(|mount| mount.name == volume);
     mounts.find_map(|mount| digest_of(mount.volume_status.image.as_ref()?.image_ref.as_deref()?))
 }
 
 /// The digest of an `imageID`, in any of the runtimes' forms; what it is a digest of only the registry knows.
-fn digest_of(image_id: &str) -> Option<Digest> {
-    let id = image_id.rsplit_once('@').map_or(image_id, |(_, digest)| digest);
-    let id = id.rsplit_once("//").map_or(id, |(_, digest)| digest);
+fn digest_of(image_id: &str) -> Option<(Digest, ReportedAs)> {
+    if let Some((_, digest)) = image_id.rsplit_once('@') {
+        return Some((Digest::parse(digest).ok()?, ReportedAs::RepoDigest));
+    }
+    let id = image_id.rsplit_once("//").map_or(image_id, |(_, digest)| digest);
     // CRI-O reports the image's ID without its algorithm.
-    Digest::parse(id).or_else(|_| Digest::parse(&format!("sha256:{id}"))).ok()
+    let digest = Digest::parse(id).or_else(|_| Digest::parse(&format!("sha256:{id}"))).ok()?;
+    Some((digest, ReportedAs::ImageId))
 }
 
 /// Reason and message of a container that waits for its image, or cannot run it.
@@ -194,14 +221,15 @@ mod tests {
 
     #[test]
     fn the_digest_is_found_in_every_form_of_an_image_id() {
-        for id in [
-            format!("docker-pullable://registry.k8s.io/pause@sha256:{HEX}"),
-            format!("registry.example.com:5000/a/b@sha256:{HEX}"),
-            format!("docker://sha256:{HEX}"),
-            format!("sha256:{HEX}"),
-            HEX.to_owned(),
+        for (id, reported) in [
+            (format!("docker-pullable://registry.k8s.io/pause@sha256:{HEX}"), ReportedAs::RepoDigest),
+            (format!("registry.example.com:5000/a/b@sha256:{HEX}"), ReportedAs::RepoDigest),
+            (format!("docker://sha256:{HEX}"), ReportedAs::ImageId),
+            (format!("sha256:{HEX}"), ReportedAs::ImageId),
+            (HEX.to_owned(), ReportedAs::ImageId),
         ] {
-            assert_eq!(digest_of(&id).unwrap().hex(), HEX, "{id}");
+            let (digest, as_reported) = digest_of(&id).unwrap();
+            assert_eq!((digest.hex(), as_reported), (HEX, reported), "{id}");
         }
         for id in ["", "nginx:1", "docker://", "sha256:../../etc/passwd", "repo@sha256:12"] {
             assert_eq!(digest_of(id), None, "{id}");
@@ -221,16 +249,19 @@ mod tests {
     fn a_digest_runs_until_its_pod_has_ended() {
         let image_ref = format!("docker.io/library/model@sha256:{HEX}");
         let mounts = serde_json::json!([{"name": "m", "volumeStatus": {"image": {"imageRef": image_ref}}}]);
+        let repo_digest = format!("docker.io/library/app@sha256:{HEX}");
         let status = |phase: &str| {
             serde_json::json!({"phase": phase, "containerStatuses": [
                 {"name": "a", "imageID": HEX, "state": {"waiting": {"reason": "PodInitializing"}}, "volumeMounts": mounts},
-                {"name": "b", "imageID": HEX, "state": {}, "lastState": {"terminated": {}}},
+                {"name": "b", "imageID": repo_digest, "state": {}, "lastState": {"terminated": {}}},
             ]})
         };
         let uses = used(&pod(status("Running")));
-        let digest = digest_of(HEX).unwrap();
-        assert_eq!(uses[&name("app")].running, BTreeMap::from([(digest.clone(), ("a".to_owned(), true))]));
-        assert_eq!(uses[&name("model:1")].running, BTreeMap::from([(digest, ("m".to_owned(), true))]));
+        let (digest, _) = digest_of(HEX).unwrap();
+        for (image, container) in [("app", "a"), ("model:1", "m")] {
+            let runs = Runs { container: container.to_owned(), started: true, reported: ReportedAs::RepoDigest };
+            assert_eq!(uses[&name(image)].running, BTreeMap::from([(digest.clone(), runs)]), "{image}");
+        }
         for phase in ["Succeeded", "Failed"] {
             assert!(used(&pod(status(phase))).values().all(|usage| usage.running.is_empty()), "{phase}");
         }

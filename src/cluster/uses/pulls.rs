@@ -161,7 +161,8 @@ impl Tally {
 fn times(event: &Event) -> Option<(Timestamp, Timestamp)> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time);
     let known = [event.first_timestamp, event.event_time, event.last_timestamp, series];
-    let known = || known.into_iter().flatten();
+    // RFC 3339 has no years before 0, and no event is older than its clock's zero.
+    let known = || known.into_iter().flatten().filter(|time| *time >= Timestamp::UNIX_EPOCH);
     known().min().zip(known().max())
 }
 
@@ -250,7 +251,8 @@ mod tests {
             "eventTime": null, "count": 14});
         let series = serde_json::json!({"firstTimestamp": null, "eventTime": "2026-11-20T09:00:00.000001Z",
             "series": {"count": 3, "lastObservedTime": "2026-11-20T09:05:00.5Z"}});
-        let once = serde_json::json!({"eventTime": "2026-11-20T09:00:00Z"});
+        let once =
+            serde_json::json!({"eventTime": "2026-11-20T09:00:00Z", "firstTimestamp": "-004000-01-01T00:00:00Z"});
         for (json, count, from, to) in [
             (counted, 14, "2026-11-20T09:00:00Z", "2026-11-20T09:10:00Z"),
             (series, 3, "2026-11-20T09:00:00.000001Z", "2026-11-20T09:05:00.5Z"),

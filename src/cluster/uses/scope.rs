@@ -14,6 +14,8 @@ pub struct Scope {
     pub excluded: BTreeSet<String>,
     /// on the own labels of pods and workloads
     pub selector: Option<Selector>,
+    /// whether custom resources are left out
+    pub without_custom_resources: bool,
 }
 
 impl Scope {

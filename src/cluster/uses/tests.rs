@@ -1,5 +1,6 @@
 //! The rules of discovery on the recorded cluster.
 
+mod custom;
 mod roles;
 
 use proptest::prelude::*;
@@ -11,13 +12,13 @@ use crate::cluster::objects::KINDS;
 use crate::vocabulary::{ContainerType, Role};
 
 /// The items of every recorded list, with what they are.
-fn recorded() -> Vec<(Resource, Box<RawValue>)> {
+fn recorded() -> Vec<(Resource<'static>, Box<RawValue>)> {
     let plain = [Resource::Node, Resource::Pod, Resource::Event].into_iter();
     let resources = plain.chain(KINDS.iter().map(Resource::Workload));
     resources.flat_map(|resource| items(resource).into_iter().map(move |item| (resource, item))).collect()
 }
 
-fn items(resource: Resource) -> Vec<Box<RawValue>> {
+fn items(resource: Resource<'_>) -> Vec<Box<RawValue>> {
     let name = resource.name();
     let plural = name.split('.').next().unwrap();
     let path = format!("{}/testdata/kubernetes-1.36/{plural}.json", env!("CARGO_MANIFEST_DIR"));
@@ -26,7 +27,7 @@ fn items(resource: Resource) -> Vec<Box<RawValue>> {
     list.items.into_iter().map(ToOwned::to_owned).collect()
 }
 
-fn inventory(objects: &[(Resource, Box<RawValue>)], scope: Scope) -> Inventory {
+fn inventory(objects: &[(Resource<'static>, Box<RawValue>)], scope: Scope) -> Inventory {
     let mut builder = Builder::new(scope);
     for (resource, item) in objects {
         builder.add(*resource, item);

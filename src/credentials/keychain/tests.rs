@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 
 use super::*;
 use crate::cluster::objects::PullSecret;
-use crate::credentials::PullSecretError;
+use crate::credentials::{DockerConfig, PullSecretError};
 use crate::image::Reference;
 use crate::vocabulary::ErrorClass;
 
@@ -142,6 +142,21 @@ async fn a_secret_that_cannot_be_used_is_a_failure_without_its_content() {
     assert_eq!(classes, [ErrorClass::InvalidContent, ErrorClass::Server]);
     assert!(found.failures.iter().all(|failure| !failure.message.contains("hunter2")), "{:?}", found.failures);
 }
+
+#[tokio::test]
+async fn what_a_panic_would_print_of_credentials_shows_none() {
+    let env = [("REGISTRY_R_IO_TOKEN", "hunter2"), ("DOCKER_AUTH_CONFIG", HUNTER)];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let secrets = [("a/pull", HUNTER)].into();
+    let cluster = Arc::new(Cluster { secrets, read: Mutex::default() });
+    let keychain = Keychain::new(Some(cluster), LocalSources::load(&env, None).unwrap());
+    let found = candidates(&keychain, "r.io/app", &[context("a", &["pull"], true)]).await;
+    assert_eq!(found.list.len(), 4);
+    let printed = format!("{found:?} {found:#?} {:?}", DockerConfig::parse(&HUNTER.into()));
+    assert!(printed.contains("pull") && !printed.contains("hunter2") && !printed.contains("hunter"), "{printed}");
+}
+
+const HUNTER: &str = r#"{"auths":{"r.io":{"username":"hunter","password":"hunter2"}}}"#;
 
 #[tokio::test]
 async fn a_template_falls_back_to_the_secrets_of_its_service_account() {

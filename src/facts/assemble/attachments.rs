@@ -1,79 +1,75 @@
-//! Attachments that an index names among its entries, which cost no request.
+//! What is attached to each manifest, from wherever it was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::facts::document::{Attachment, AttachmentKind, AttachmentVia};
-use crate::image::{Digest, Document, IndexEntry};
-use crate::resolve::Looked;
+use crate::facts::document::Attachment;
+use crate::image::{Digest, Document, IndexEntry, attachment_kind};
+use crate::resolve::{self, Attached, Attachments, Looked, Resolution};
+use crate::vocabulary::AttachmentVia;
 
-/// What the looked-at indexes name as attached, by the manifest that it is attached to.
+/// What is attached, by the manifest that it is attached to.
 ///
 /// An index lists all that it carries, and each of its images what is about that image
 /// (<https://docs.docker.com/build/metadata/attestations/attestation-storage/>).
-pub(super) struct Attached(BTreeMap<Digest, Vec<Attachment>>);
+pub(super) struct AllAttached(BTreeMap<Digest, Attached>);
 
-impl Attached {
-    pub(super) fn from_indexes<'a>(documents: impl Iterator<Item = &'a Looked>) -> Self {
-        let mut attached: BTreeMap<Digest, Vec<Attachment>> = BTreeMap::new();
-        for looked in documents {
-            let Document::Index(index) = &looked.document else { continue };
-            attached.entry(looked.digest.clone()).or_default();
-            for entry in &index.entries {
-                match attachment(entry) {
-                    Some(attachment) => {
-                        let subject = entry.annotations.get("vnd.docker.reference.digest");
-                        if let Some(subject) = subject.and_then(|digest| Digest::parse(digest).ok()) {
-                            attached.entry(subject).or_default().push(attachment.clone());
-                        }
-                        attached.entry(looked.digest.clone()).or_default().push(attachment);
-                    }
-                    None => drop(attached.entry(entry.descriptor.digest.clone()).or_default()),
-                }
-            }
+impl AllAttached {
+    /// What `resolution` was asked for: nothing, what indexes name, or what was looked up as well.
+    pub(super) fn of_run(resolution: &Resolution) -> Self {
+        let mut all = Self(resolution.attached.clone());
+        if resolution.attachments != Attachments::None {
+            resolution.documents.values().for_each(|looked| all.add_index(looked));
         }
-        for attachments in attached.values_mut() {
-            attachments.sort_by(|a, b| (&a.digest, a.kind).cmp(&(&b.digest, b.kind)));
-            attachments.dedup();
+        for attached in all.0.values_mut() {
+            // The same one may be told in several ways; the one that costs least counts.
+            attached.attachments.sort_by(|a, b| (&a.digest, a.via, a.kind).cmp(&(&b.digest, b.via, b.kind)));
+            attached.attachments.dedup_by(|later, first| later.digest == first.digest);
         }
-        Self(attached)
+        all
     }
 
-    /// What is attached to `digest`, and where was looked; `None` when no index names it.
-    pub(super) fn of(&self, digest: &Digest) -> Option<(Vec<Attachment>, Vec<AttachmentVia>)> {
-        Some((self.0.get(digest)?.clone(), vec![AttachmentVia::Index]))
+    fn add_index(&mut self, looked: &Looked) {
+        let Document::Index(index) = &looked.document else { return };
+        self.look_at(&looked.digest);
+        for entry in &index.entries {
+            let Some(attachment) = attachment(entry) else {
+                self.look_at(&entry.descriptor.digest);
+                continue;
+            };
+            let subject = entry.annotations.get("vnd.docker.reference.digest");
+            if let Some(subject) = subject.and_then(|digest| Digest::parse(digest).ok()) {
+                self.look_at(&subject).attachments.push(attachment.clone());
+            }
+            self.look_at(&looked.digest).attachments.push(attachment);
+        }
+    }
+
+    fn look_at(&mut self, digest: &Digest) -> &mut Attached {
+        let attached = self.0.entry(digest.clone()).or_default();
+        attached.checked.insert(AttachmentVia::Index);
+        attached
+    }
+
+    /// What is attached to `digest`, and where was looked; `None` when nobody looked.
+    pub(super) fn of(&self, digest: &Digest) -> Option<(Vec<Attachment>, BTreeSet<AttachmentVia>)> {
+        let attached = self.0.get(digest)?;
+        Some((attached.attachments.iter().map(entry).collect(), attached.checked.clone()))
     }
 }
 
 /// An entry that is no image: an attestation of BuildKit's, or an artifact.
-fn attachment(entry: &IndexEntry) -> Option<Attachment> {
-    let artifact_type = match (&entry.artifact_type, entry.annotations.get("vnd.docker.reference.type")) {
-        (Some(artifact), _) => artifact,
-        (None, Some(reference_type)) => reference_type,
-        (None, None) => return None,
-    };
-    Some(Attachment {
-        kind: kind(artifact_type),
-        artifact_type: Some(artifact_type.clone()),
+fn attachment(entry: &IndexEntry) -> Option<resolve::Attachment> {
+    let artifact_type = entry.artifact_type()?;
+    Some(resolve::Attachment {
+        kind: attachment_kind(artifact_type, &entry.annotations),
+        artifact_type: Some(artifact_type.to_owned()),
         digest: entry.descriptor.digest.clone(),
         size: Some(entry.descriptor.size),
         via: AttachmentVia::Index,
     })
 }
 
-/// What an artifact is, by what it calls itself. BuildKit's attestation manifests may hold several kinds at once, and
-/// only their layers tell which: they are `other`.
-fn kind(artifact_type: &str) -> AttachmentKind {
-    let text = artifact_type.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["signature", "cosign.simplesigning", "sigstore.bundle", "notary"]) {
-        AttachmentKind::Signature
-    } else if has(&["spdx", "cyclonedx", "sbom", "syft"]) {
-        AttachmentKind::Sbom
-    } else if has(&["sarif", "vuln"]) {
-        AttachmentKind::VulnerabilityReport
-    } else if has(&["slsa", "provenance"]) {
-        AttachmentKind::Provenance
-    } else {
-        AttachmentKind::Other
-    }
+fn entry(attachment: &resolve::Attachment) -> Attachment {
+    let resolve::Attachment { kind, artifact_type, digest, size, via } = attachment.clone();
+    Attachment { kind, artifact_type, digest, size, via }
 }

@@ -22,6 +22,14 @@ const CREATED: &[&str] = &["org.opencontainers.image.created", "org.label-schema
 const BASE_NAME: &[&str] = &["org.opencontainers.image.base.name"];
 const BASE_DIGEST: &[&str] = &["org.opencontainers.image.base.digest"];
 
+/// Where buildpacks keep JSON about the source and the base, and where it stands there
+/// (<https://github.com/buildpacks/spec/blob/main/platform.md#labels>).
+const PROJECT: &str = "io.buildpacks.project.metadata";
+const LIFECYCLE: &str = "io.buildpacks.lifecycle.metadata";
+const PROJECT_SOURCE: &[&str] = &["/source/metadata/repository"];
+const PROJECT_REVISION: &[&str] = &["/source/version/commit", "/source/metadata/revision"];
+const LIFECYCLE_BASE: &[&str] = &["/runImage/image", "/stack/runImage/image"];
+
 /// Words in a build step that tell which program made it.
 const BUILDERS: &[(&str, &str)] = &[
     ("buildkit.dockerfile", "buildkit"),
@@ -45,16 +53,24 @@ pub(super) fn build(annotations: &BTreeMap<String, String>, config: Option<&Imag
             keys.iter().filter_map(|key| texts.get(*key)).find(|text| !text.trim().is_empty()).cloned()
         })
     };
+    let buildpacks = |label, pointers| config.and_then(|config| in_json(config.labels.get(label)?, pointers));
     let build = Build {
-        source: find(SOURCE),
-        revision: find(REVISION),
+        source: find(SOURCE).or_else(|| buildpacks(PROJECT, PROJECT_SOURCE)),
+        revision: find(REVISION).or_else(|| buildpacks(PROJECT, PROJECT_REVISION)),
         version: find(VERSION),
         created: time(find(CREATED).as_deref()),
-        base_name: find(BASE_NAME),
+        base_name: find(BASE_NAME).or_else(|| buildpacks(LIFECYCLE, LIFECYCLE_BASE)),
         base_digest: find(BASE_DIGEST),
         builder: config.and_then(builder),
     };
     Some(build).filter(|build| *build != Build::default())
+}
+
+/// The first of the texts at `pointers` in a label that holds JSON.
+fn in_json(label: &str, pointers: &[&str]) -> Option<String> {
+    let json: serde_json::Value = serde_json::from_str(label).ok()?;
+    let texts = pointers.iter().filter_map(|pointer| json.pointer(pointer)?.as_str());
+    texts.map(str::to_owned).find(|text| !text.trim().is_empty())
 }
 
 /// The program that made the image, by its labels, else by the last build step that tells.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::attachments::Attached;
+use super::attachments::AllAttached;
 use super::{build, readable};
 use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
 use crate::image::{self, Descriptor, Digest, Document, History, ImageConfig, Index};
@@ -10,14 +10,14 @@ use crate::resolve::{Looked, Resolution};
 
 /// Every document that was looked at, sorted by digest.
 pub(super) fn manifests(resolution: &Resolution) -> Vec<Manifest> {
-    let attached = Attached::from_indexes(resolution.documents.values().map(AsRef::as_ref));
+    let attached = AllAttached::of_run(resolution);
     resolution
         .documents
         .values()
         .map(|looked| {
             let mut manifest = manifest(looked);
             let checked = attached.of(&manifest.digest);
-            manifest.attachments_checked = checked.as_ref().map(|(_, checked)| checked.clone());
+            manifest.attachments_checked = checked.as_ref().map(|(_, checked)| checked.iter().copied().collect());
             manifest.attachments = checked.map(|(attachments, _)| attachments);
             manifest
         })

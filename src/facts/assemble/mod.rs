@@ -22,7 +22,7 @@ use crate::resolve::Resolution;
 use crate::stop::StopReason;
 use crate::vocabulary::{ImageStatus, RedactionMode, SourceType};
 use on_nodes::NodeImages;
-pub(super) use summary::summarize;
+pub(crate) use summary::summarize;
 pub(super) use usage::examples;
 
 /// What a run knows of itself; the assembly has no clock and reads no settings.

@@ -6,8 +6,8 @@ use super::count;
 use crate::facts::document::{Finding, Image, LayerSummary, Manifest, Summary};
 use crate::vocabulary::{ImageStatus, Severity};
 
-/// Counts. The same function tells `validate` what a document's summary must be.
-pub(in crate::facts) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Finding]) -> Summary {
+/// Counts. The same function tells `validate` what a document's summary must be, and counts what `show` selects.
+pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Finding]) -> Summary {
     let of_status = |status| count(images.iter().filter(|image| image.status == status));
     let repositories: BTreeSet<_> =
         images.iter().filter_map(|image| Some((image.registry.as_deref()?, image.repository.as_deref()?))).collect();

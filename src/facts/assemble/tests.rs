@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+mod origins;
+
 use super::{
     ImageFacts, ImageStatus, Inventory, Resolution, RunContext, StopReason, assemble, build, inventory as model,
 };
 use crate::cluster::inventory::{Container, ImageName, PullContext, User, UserKey};
-use crate::facts::document::AttachmentVia;
 use crate::facts::fixture::*;
-use crate::image::{Descriptor, Document, History, ImageConfig, Index, IndexEntry};
+use crate::image::{History, ImageConfig};
 use crate::resolve::Looked;
 use crate::vocabulary::{AccessOutcome, ContainerType, DigestKind, ErrorClass, Role};
 
@@ -167,66 +168,6 @@ fn layers_are_joined_to_build_steps_only_when_they_fit() {
         let created = manifest.history.as_ref().unwrap()[0].created.unwrap();
         assert_eq!(created.0.to_string(), "2026-01-02T03:04:05Z");
     }
-}
-
-#[test]
-fn an_index_tells_its_attestations_to_itself_and_to_its_images() {
-    let (image_digest, attestation) = (digest("amd64"), digest("attestation"));
-    let entry = |digest: &crate::image::Digest, annotations: &[(&str, &str)]| IndexEntry {
-        descriptor: Descriptor { media_type: "m".to_owned(), digest: digest.clone(), size: 7 },
-        platform: annotations.is_empty().then(|| platform("linux/amd64")),
-        os_version: None,
-        annotations: annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-        artifact_type: None,
-    };
-    let about =
-        [("vnd.docker.reference.type", "attestation-manifest"), ("vnd.docker.reference.digest", image_digest.as_str())];
-    let index = Index {
-        entries: vec![entry(&image_digest, &[]), entry(&attestation, &about)],
-        annotations: [("org.opencontainers.image.revision".to_owned(), "abc".to_owned())].into(),
-        skipped: Vec::new(),
-    };
-    let index = Looked {
-        digest: digest("index"),
-        media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
-        document: Document::Index(index),
-        config: None,
-    };
-    let mut resolution = Resolution::default();
-    for looked in [index, image("amd64", "linux/amd64"), image("lonely", "linux/amd64")] {
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
-    }
-    let facts = facts(&inventory(), Some(&resolution));
-    for (seed, attached) in [("index", Some(1)), ("amd64", Some(1)), ("lonely", None)] {
-        let manifest = facts.manifests.iter().find(|manifest| manifest.digest == digest(seed)).unwrap();
-        assert_eq!(manifest.attachments.as_ref().map(Vec::len), attached, "{seed}");
-        let checked = attached.map(|_| vec![AttachmentVia::Index]);
-        assert_eq!(manifest.attachments_checked, checked, "{seed}");
-    }
-    let index = facts.manifests.iter().find(|manifest| manifest.entries.is_some()).unwrap();
-    assert_eq!(index.build.as_ref().unwrap().revision.as_deref(), Some("abc"));
-}
-
-#[test]
-fn an_annotation_goes_before_an_inherited_label() {
-    let labels = [
-        ("org.opencontainers.image.version", "22.04"),
-        ("org.label-schema.vcs-url", "https://git.example.com/app"),
-        ("org.label-schema.build-date", "2026-01-02T03:04:05Z"),
-        ("vcs-ref", " "),
-    ];
-    let history = History { comment: Some("buildkit.dockerfile.v0".to_owned()), ..History::default() };
-    let config = ImageConfig {
-        labels: labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
-        history: vec![history],
-        ..ImageConfig::default()
-    };
-    let annotations = [("org.opencontainers.image.version".to_owned(), "3.1".to_owned())].into();
-    let build = build::build(&annotations, Some(&config)).unwrap();
-    assert_eq!((build.version.as_deref(), build.builder.as_deref()), (Some("3.1"), Some("buildkit")));
-    assert_eq!((build.source.as_deref(), build.revision), (Some("https://git.example.com/app"), None));
-    assert!(build.created.is_some());
-    assert_eq!(build::build(&Default::default(), Some(&ImageConfig::default())), None);
 }
 
 #[test]

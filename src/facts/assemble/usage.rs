@@ -25,8 +25,8 @@ fn user_entry(key: &UserKey, user: &inventory::User) -> UsedBy {
         pods: user.pods,
         containers: user.containers.iter().map(container).collect(),
         pull_secrets: user.pull_secrets.clone(),
-        certainty: None,
-        path: None,
+        certainty: user.field.as_ref().map(|field| field.certainty),
+        path: user.field.as_ref().and_then(|field| field.path.clone()),
         examples: key.name.is_none().then(|| examples(&user.examples)),
     }
 }

@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 use super::Time;
 use crate::image::{Digest, Platform};
 use crate::vocabulary::{
-    AccessOutcome, AccessSource, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, Role, Via,
+    AccessOutcome, AccessSource, Certainty, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, Role, Via,
 };
 
 /// An image, by its normalized reference.
@@ -124,16 +124,6 @@ pub struct UsedBy {
     pub path: Option<String>,
     /// ownerless pods only: the first by name
     pub examples: Option<Vec<Example>>,
-}
-
-/// Whether a custom resource's field surely holds an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Certainty {
-    /// an entry of a list of containers
-    Certain,
-    /// a string that is called an image
-    Probable,
 }
 
 /// A container that names the image.

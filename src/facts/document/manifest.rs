@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 
 use super::Time;
 use crate::image::{Digest, Platform};
-use crate::vocabulary::ManifestKind;
+use crate::vocabulary::{AttachmentKind, AttachmentVia, ManifestKind};
 
 /// A document that was looked at.
 #[skip_serializing_none]
@@ -165,32 +165,4 @@ pub struct Attachment {
     pub size: Option<u64>,
     /// where it was found
     pub via: AttachmentVia,
-}
-
-/// What an attachment is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum AttachmentKind {
-    /// a signature
-    Signature,
-    /// a bill of materials
-    Sbom,
-    /// how it was built
-    Provenance,
-    /// a scanner's report
-    VulnerabilityReport,
-    /// anything else
-    Other,
-}
-
-/// Where attachments are looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AttachmentVia {
-    /// the image's own index
-    Index,
-    /// the referrers API
-    Referrers,
-    /// cosign's tags
-    Tag,
 }

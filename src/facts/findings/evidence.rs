@@ -71,7 +71,7 @@ pub(super) struct Registry {
     pub(super) message: Option<String>,
     /// the credentials that were tried, in order
     pub(super) access: Vec<Tried>,
-    /// the platforms that the image offers to the nodes
+    /// the platforms that the image offers
     pub(super) offers: Option<Vec<Platform>>,
     /// what the index offers for one platform, and its config says to be for another
     pub(super) mislabeled: Option<Vec<Mislabeled>>,

@@ -90,14 +90,11 @@ impl<'a> View<'a> {
         Self { name: name.to_string(), reference, usage, answer, inventory, resolution }
     }
 
-    /// What only a rollback would start breaks nothing now.
+    /// What only a rollback would start breaks nothing now, and what may be no image at all is no error.
     fn severity_limit(&self) -> Severity {
-        let roles = || self.usage.used_by.keys().map(|key| key.role);
-        if roles().next().is_some() && roles().all(|role| role == Role::History) {
-            Severity::Info
-        } else {
-            Severity::Error
-        }
+        let is_harmless = |(key, user): (&UserKey, &inventory::User)| key.role == Role::History || user.is_guess();
+        let mut users = self.usage.used_by.iter().peekable();
+        if users.peek().is_some() && users.all(is_harmless) { Severity::Info } else { Severity::Error }
     }
 
     /// Who uses the image now, in the document's order; who once did when nobody does now.

@@ -46,13 +46,18 @@ fn suggestion(name: &str) -> Option<String> {
 fn mutable(view: &View<'_>) -> Draft {
     let implied = view.usage.written_as.iter().all(|written| !written.ends_with(":latest"));
     // Without a policy the API server's default for this tag counts (Kubernetes: "Image pull policy").
-    let policies: BTreeSet<String> = view
+    let default = || "Always".to_owned();
+    let mut policies: BTreeSet<String> = view
         .usage
         .used_by
         .values()
         .flat_map(|user| &user.containers)
-        .map(|container| container.pull_policy.clone().unwrap_or_else(|| "Always".to_owned()))
+        .map(|container| container.pull_policy.clone().unwrap_or_else(default))
         .collect();
+    if policies.is_empty() {
+        // A custom resource's field tells no container.
+        policies.insert(default());
+    }
     let policies: Vec<String> = policies.into_iter().collect();
     let meaning = match policies.as_slice() {
         [only] if only == "Always" => "each start of a pod may bring another image",

@@ -33,7 +33,7 @@ pub(super) fn find(view: &View<'_>) -> Option<Draft> {
         })
         .collect();
     let (missing, nodes): (Vec<String>, _) = (missing.into_iter().collect(), super::owned(nodes));
-    let offered = registry::offers(answer);
+    let offered = registry::offers(view);
     let subjects = view.subjects();
     let on = listed(&nodes, 2);
     let offers: Vec<String> = offered.iter().map(ToString::to_string).collect();

@@ -187,7 +187,7 @@ fn credential(view: &View<'_>, registry: &str) -> String {
 
 /// Keeps the pods on the nodes that the image is for; without any, another image is needed.
 fn platform(view: &View<'_>) -> Option<String> {
-    let offered = view.answer.map(registry::offers).unwrap_or_default();
+    let offered = registry::offers(view);
     match offered.first() {
         Some(platform) => {
             let label = format!("{{kubernetes.io/arch: {}}}", platform.architecture());

@@ -2,6 +2,7 @@
 
 use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
+use crate::image::{Document, Failure, Platform};
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
 
@@ -26,11 +27,11 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     let (agrees, text) = match code {
         FindingCode::PullUnauthorized => on_refusal(answer),
         FindingCode::ExecFormat if !mislabeled.is_empty() => on_label(&mislabeled),
-        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer),
+        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer, &offers(view)),
         _ => on_failure(answer, code),
     };
     let access = answer.access.iter().map(tried).collect();
-    let offers = answer.named.is_some().then(|| offers(answer));
+    let offers = answer.named.is_some().then(|| offers(view));
     let evidence = Registry {
         status: answer.status,
         class: failure.map(|failure| failure.class),
@@ -43,9 +44,18 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     Some(Word { evidence, agrees, text })
 }
 
-/// The platforms of the manifests that were chosen for the nodes.
-pub(super) fn offers(answer: &Answer) -> Vec<crate::image::Platform> {
-    let mut offers: Vec<_> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
+/// The platforms that the image offers: all of its index, or the one of its config. Sorted.
+pub(super) fn offers(view: &View<'_>) -> Vec<Platform> {
+    let Some(answer) = view.answer else { return Vec::new() };
+    let named = answer.named.as_ref().and_then(|named| view.resolution?.documents.get(&named.digest));
+    let mut offers: Vec<Platform> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
+    match named.map(|looked| (&looked.document, &looked.config)) {
+        Some((Document::Index(index), _)) => {
+            offers.extend(index.entries.iter().filter_map(|entry| entry.platform.clone()));
+        }
+        Some((_, Some((_, config)))) => offers.extend(config.platform.clone()),
+        _ => {}
+    }
     offers.sort();
     offers.dedup();
     offers
@@ -62,7 +72,7 @@ fn on_refusal(answer: &Answer) -> (Option<bool>, String) {
     if let Some(refused) = ours(AccessOutcome::Refused).next() {
         let class = refused.class.unwrap_or(ErrorClass::Unauthorized);
         let why = answer.failures.iter().find(|failure| failure.class == class);
-        let why = why.map_or_else(|| class.to_string(), |failure| short(&failure.message, MESSAGE_CHARS));
+        let why = why.map_or_else(|| class.to_string(), |failure| words(answer, failure));
         return (Some(true), format!("{} the registry refuses us too: {why}", names(AccessOutcome::Refused)));
     }
     if let Some(own) = answer.access.iter().find(|access| access.outcome == AccessOutcome::Accepted) {
@@ -97,12 +107,16 @@ fn on_label(mislabeled: &[Mislabeled]) -> (Option<bool>, String) {
     (Some(true), listed(&said, 1))
 }
 
-fn on_platform(answer: &Answer) -> (Option<bool>, String) {
-    let missing: Vec<String> = answer.missing.iter().map(|platform| platform.platform.to_string()).collect();
-    if missing.is_empty() {
-        return (Some(false), "the registry offers the nodes' platforms now".to_owned());
+fn on_platform(answer: &Answer, offers: &[Platform]) -> (Option<bool>, String) {
+    let names = |platforms: &mut dyn Iterator<Item = &Platform>| {
+        listed(&platforms.map(ToString::to_string).collect::<Vec<_>>(), 3)
+    };
+    let missing = names(&mut answer.missing.iter().map(|missing| &missing.platform));
+    match (missing.is_empty(), offers.is_empty()) {
+        (true, _) => (Some(false), "the registry offers the nodes' platforms now".to_owned()),
+        (false, true) => (Some(true), format!("the registry offers nothing for {missing} either")),
+        (false, false) => (Some(true), format!("the registry too offers only {}", names(&mut offers.iter()))),
     }
-    (Some(true), format!("the registry offers nothing for {} either", listed(&missing, 3)))
 }
 
 fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
@@ -112,12 +126,18 @@ fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
         let text = if comparable { "the registry answers us" } else { "the registry has the image" };
         return (comparable.then_some(false), text.to_owned());
     };
-    let message = short(&failure.message, MESSAGE_CHARS);
+    let message = words(answer, failure);
     if same(code).contains(&failure.class) {
         (Some(true), format!("the registry answers us the same: {message}"))
     } else {
         (None, format!("we could not resolve it either ({}): {message}", failure.class))
     }
+}
+
+/// A failure's message, without the image's name, which the finding bears itself.
+fn words(answer: &Answer, failure: &Failure) -> String {
+    let message = failure.message.strip_prefix(&format!("{}: ", answer.reference));
+    short(message.unwrap_or(&failure.message), MESSAGE_CHARS)
 }
 
 /// The error classes that are the same cause as a finding's.

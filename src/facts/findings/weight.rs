@@ -64,15 +64,15 @@ fn large(view: &View<'_>) -> Option<Draft> {
     let made_by = step.and_then(|step| step.created_by.clone());
     let remedy = match &made_by {
         Some(step) => {
-            format!("take out of the image what its largest layer ({}) adds: {}", gib(layer.size), short(step, 100))
+            format!("take out of the image what its largest layer ({}) adds: {}", size(layer.size), short(step, 100))
         }
-        None => format!("take out of the image what its largest layer ({}) adds: {}", gib(layer.size), layer.digest),
+        None => format!("take out of the image what its largest layer ({}) adds: {}", size(layer.size), layer.digest),
     };
     Some(Draft {
         code: FindingCode::LargeImage,
         message: format!(
             "{} compressed for {}: each node that runs it must load as much",
-            gib(bytes),
+            size(bytes),
             variant.platform
         ),
         remedy: Some(remedy),
@@ -101,7 +101,6 @@ fn largest<'a>(view: &View<'a>) -> Option<(&'a Variant, &'a Looked, u64)> {
     sized.max_by(|a, b| (a.2, b.0).cmp(&(b.2, a.0)))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a size that a person reads needs one digit after the point")]
-fn gib(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
+fn size(bytes: u64) -> String {
+    bytesize::ByteSize::b(bytes).display().iec().to_string()
 }

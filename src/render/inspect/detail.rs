@@ -1,9 +1,8 @@
 //! One image with all that a person asks about it.
 
-use super::{Manifests, errors, show, size};
+use super::{Manifests, errors, show};
 use crate::facts::document::{Access, Build, Config, Image, Manifest, Variant};
-use crate::text::columns;
-use crate::text::{clean, count};
+use crate::text::{clean, columns, count, size};
 
 /// The image, then each of its platforms, then what went wrong.
 pub(super) fn detail(image: &Image, manifests: &Manifests<'_>) -> String {

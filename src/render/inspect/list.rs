@@ -1,16 +1,13 @@
 //! Several images as a table, worst first.
 
-use super::{Manifests, errors, show, size};
+use super::super::{SHORTEST_REFERENCE, rank, reference, short};
+use super::{Manifests, errors, show};
 use crate::facts::document::{Image, Variant};
-use crate::text::clean;
-use crate::text::{columns, keep_end, width as width_of};
-use crate::vocabulary::ImageStatus;
+use crate::text::{clean, columns, keep_end, shorten, size, width as width_of};
 
 const TITLES: [&str; 7] = ["REFERENCE", "STATUS", "DIGEST", "PLATFORMS", "SIZE", "LAYERS", "CREATED"];
 /// The columns that are shown however narrow the terminal is.
 const ALWAYS: usize = 5;
-/// A reference is not cut shorter than this.
-const SHORTEST_REFERENCE: usize = 20;
 
 /// A row for each image, then what went wrong.
 pub(super) fn list(images: &[Image], manifests: &Manifests<'_>, width: usize) -> String {
@@ -39,9 +36,9 @@ fn row(image: &Image, manifests: &Manifests<'_>) -> Vec<String> {
     let largest = variants.iter().max_by_key(|variant| variant.compressed_bytes);
     let created = largest.and_then(|variant| manifests.get(&variant.digest)?.created);
     vec![
-        clean(&image.reference).into_owned(),
+        reference(&image.reference),
         image.status.to_string(),
-        image.resolved.as_ref().map_or_else(unknown, |resolved| resolved.digest.hex().chars().take(12).collect()),
+        image.resolved.as_ref().map_or_else(unknown, |resolved| short(&resolved.digest)),
         platforms(variants).unwrap_or_else(unknown),
         largest.map_or_else(unknown, |variant| size(variant.compressed_bytes)),
         largest.map_or_else(unknown, |variant| variant.layers.to_string()),
@@ -61,21 +58,5 @@ fn fit(rows: &mut [Vec<String>], width: usize) {
     if width_of(rows) > width {
         rows.iter_mut().for_each(|row| row.truncate(ALWAYS));
     }
-    let beyond = width_of(rows).saturating_sub(width);
-    if beyond > 0 {
-        let longest = rows.iter().filter_map(|row| row.first()).map(|cell| console::measure_text_width(cell)).max();
-        let allowed = longest.unwrap_or(0).saturating_sub(beyond).max(SHORTEST_REFERENCE);
-        for reference in rows.iter_mut().filter_map(|row| row.first_mut()) {
-            *reference = keep_end(reference, allowed);
-        }
-    }
-}
-
-fn rank(status: ImageStatus) -> u8 {
-    match status {
-        ImageStatus::Failed => 0,
-        ImageStatus::Partial => 1,
-        ImageStatus::Unqueried => 2,
-        ImageStatus::Resolved => 3,
-    }
+    shorten(rows, (0, SHORTEST_REFERENCE), keep_end, width);
 }

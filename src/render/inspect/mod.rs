@@ -42,8 +42,3 @@ fn errors(image: &Image) -> impl Iterator<Item = String> {
 fn show(platform: &Platform) -> String {
     clean(&platform.to_string()).into_owned()
 }
-
-/// Bytes in binary units: `72.3 MiB`.
-fn size(bytes: u64) -> String {
-    bytesize::ByteSize::b(bytes).display().iec().to_string()
-}

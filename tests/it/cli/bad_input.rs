@@ -104,6 +104,12 @@ async fn wrong_usage() {
         (&["collect", "--include-images", "--concurrency", "0"], &["--concurrency", "from 1 on"]),
         (&["collect", "--include-images", "--retries", "-1"], &["-1"]),
         (&["collect", "--include-images", "--platform", "linux"], &["linux", "--platform"]),
+        (&["collect", "-n", ""], &["--namespace", "a namespace's name"]),
+        (&["collect", "--exclude-namespace", "Shop/.."], &["Shop/..", "--exclude-namespace"]),
+        (
+            &["collect", "--include-images", "--insecure-registry", "http://r.io"],
+            &["http://r.io", "as image references"],
+        ),
         (&["collect", "-q", "-v"], &["--quiet", "--verbose"]),
         (&["collect", "-A", "-n", "shop"], &["--all-namespaces", "--namespace"]),
         (&["collect", "--from", "pod.yaml", "--context", "x"], &["--from", "--context"]),
@@ -144,7 +150,7 @@ async fn values_that_only_the_run_can_judge() {
 async fn a_reference_that_cannot_be_parsed_fails_alone() {
     let program = Program::new();
     program.write("pod.yaml", super::files::POD.replace("127.0.0.1:1/app:1", "Not/Valid"));
-    let ran = program.run(&["collect", "--include-images", "--from", "pod.yaml"]).await.exits(0);
+    let ran = program.run(&["collect", "--include-images", "--retries", "0", "--from", "pod.yaml"]).await.exits(0);
     let facts = ran.bundle().facts();
     let image = facts.image("Not/Valid");
     assert_eq!(super::bundle::classes(image), ["invalid-reference"]);

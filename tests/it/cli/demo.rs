@@ -138,7 +138,7 @@ async fn quiet_says_nothing_but_the_path() {
 }
 
 /// The sample's registry and, in `sample/`, its cluster's objects.
-async fn sample(program: &Program) -> Running {
+pub(super) async fn sample(program: &Program) -> Running {
     let (sample, store) = (Sample::new().unwrap(), Store::memory());
     sample.fill(&store).unwrap();
     let registry = Registry::start(Options::new(store)).await.unwrap();

@@ -2,12 +2,20 @@
 
 mod bad_input;
 pub(crate) mod bundle;
+mod canaries;
 mod demo;
 mod files;
+mod golden;
 mod help;
+mod inspect;
+mod interrupts;
+mod login;
 mod outputs;
 pub(crate) mod program;
+mod real;
 mod recorded;
+mod registries;
+mod reports;
 mod scope;
 mod validate;
 

@@ -14,7 +14,7 @@ fn program() -> Program {
 
 const COLLECT: [&str; 3] = ["collect", "--from", "pod.yaml"];
 
-fn to<'a>(output: &'a str) -> Vec<&'a str> {
+fn to(output: &str) -> Vec<&str> {
     [&COLLECT[..], &["-o", output]].concat()
 }
 
@@ -92,4 +92,17 @@ async fn a_full_disk_is_said_to_be_full() {
     let child = program.command(&["schema", "facts"]).stdout(full()).spawn().unwrap();
     program.end(child).await.exits(1).says(&["stdout cannot be written"]);
     assert_eq!(program.entries(), ["pod.yaml"]);
+}
+
+/// A bad name makes a failed image, whose line is red where colours are wanted.
+#[tokio::test]
+async fn colour_follows_the_environment() {
+    let (escape, forced) = ("\u{1b}[", [("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]);
+    let broken = POD.replace("image: ", "image: Bad");
+    for (variables, is_coloured) in [(&forced[..0], false), (&forced[..1], true), (&forced[1..], false)] {
+        let program = variables.iter().fold(Program::new(), |program, (name, value)| program.with(name, value));
+        program.write("pod.yaml", &broken);
+        let ran = program.run(&[&COLLECT[..], &["--include-images", "--progress", "plain"]].concat()).await.exits(0);
+        assert_eq!(ran.stderr.contains(escape), is_coloured, "{variables:?}: {}", ran.stderr);
+    }
 }

@@ -7,9 +7,11 @@ use super::{Program, Ran};
 use crate::fake_api::{FakeApi, Plan, recording};
 
 const INVALID: &str = "Docker.io/UPPER/case:bad tag";
+/// What a Rollout names, and nothing that is built in.
+const CANARY: &str = "ghcr.io/acme/canary:v1";
 const WEB: &str = "ghcr.io/acme/web:v3.2.1";
 
-const REFERENCES: [&str; 19] = [
+const REFERENCES: [&str; 20] = [
     "123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/report:2026.11",
     INVALID,
     "docker.io/acme/amd64only:1",
@@ -18,6 +20,7 @@ const REFERENCES: [&str; 19] = [
     "docker.io/library/nginx:9.99",
     "docker.io/library/nginx:latest",
     "docker.io/library/redis:8",
+    CANARY,
     "ghcr.io/acme/migrate:v3",
     "ghcr.io/acme/models:7",
     "ghcr.io/acme/private:v9",
@@ -92,9 +95,10 @@ async fn users_containers_and_what_runs_are_right() {
         ("docker.io/library/busybox:latest", &["Deployment shop/web current 1 debugger:ephemeral"]),
         ("ghcr.io/acme/models:7", &["Deployment shop/web current 2 model:volume"]),
         ("quay.io/cilium/cilium:v1.18.2", &["DaemonSet kube-system/cni current 0 agent:container,install:init"]),
+        (CANARY, &["Rollout shop/canary current 0 app:container"]),
         (REFERENCES[0], &["CronJob shop/report template 0 report:container"]),
         ("localhost:5000/batch:dev", &["PodTemplate shop/batch-template template 0 c:container"]),
-        (REFERENCES[18], &["Pod kube-system/ current 1 kube-apiserver:container"]),
+        (REFERENCES[19], &["Pod kube-system/ current 1 kube-apiserver:container"]),
     ] {
         assert_eq!(users(facts.image(reference)), expected, "{reference}");
     }
@@ -102,13 +106,32 @@ async fn users_containers_and_what_runs_are_right() {
         (WEB, &[r#"8cce6b53 ["node-b"]"#, r#"9db548b5 ["node-a"]"#][..]),
         ("docker.io/library/busybox:latest", &[r#"9d75f0d7 ["node-a"]"#]),
         ("registry.example.com:5000/db/postgres:17", &[r#"a5abc29c ["node-c"]"#]),
-        (REFERENCES[18], &[r#"04ead045 ["node-a"]"#]),
+        (REFERENCES[19], &[r#"04ead045 ["node-a"]"#]),
         ("docker.io/library/redis:8", &[]),
     ] {
         assert_eq!(running(facts.image(reference)), expected, "{reference}");
     }
     assert_eq!(facts.image("docker.io/library/redis:8")["writtenAs"], json!(["redis:8"]));
     assert_eq!(facts.image(WEB)["pulls"]["lastSizeBytes"], 187_334_512);
+}
+
+#[tokio::test]
+async fn a_custom_resource_tells_its_field_unless_it_is_left_out() {
+    let (_, ran) = collected(&["collect"]).await;
+    let user = ran.exits(0).bundle().facts().image(CANARY)["usedBy"][0].clone();
+    let field = (user["certainty"].clone(), user["path"].clone());
+    assert_eq!(field, (json!("certain"), json!("spec.template.spec.containers[0].image")));
+    let (api, ran) = collected(&["collect", "--no-custom-resources"]).await;
+    assert_eq!(ran.exits(0).bundle().facts().references().len(), REFERENCES.len() - 1);
+    assert!(api.log().iter().all(|asked| !asked.path.ends_with("/rollouts") && asked.path != "/apis"));
+}
+
+#[tokio::test]
+async fn attachments_are_looked_for_at_registries_only() {
+    let (_, ran) = collected(&["collect", "--attachments", "all"]).await;
+    ran.exits(2).says(&["--attachments needs --include-images"]);
+    let (_, ran) = collected(&["collect", "--include-images", "--attachments", "some"]).await;
+    ran.exits(2).says(&["[possible values: none, index, all]"]);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn an_overloaded_server_is_asked_again_when_it_says() {
     let api = Plan::recorded().start().await;
     api.fail(PODS, "", 1, Fault::with_header(429, "retry-after", "1"));
     let facts = facts(&api, &[]).await;
-    assert_eq!((facts.references().len(), facts.gaps()), (19, vec![]));
+    assert_eq!((facts.references().len(), facts.gaps()), (20, vec![]));
     assert_eq!(api.queries(PODS).len(), 2);
 }
 
@@ -158,4 +158,20 @@ async fn an_empty_cluster_gives_a_valid_bundle() {
         assert_eq!(facts.0["complete"], true);
         program.run(&["validate", name]).await.exits(0);
     }
+}
+
+#[tokio::test]
+async fn the_configuration_file_sets_what_was_not_typed() {
+    let api = Plan::recorded().start().await;
+    let program = Program::with_cluster(&api);
+    std::fs::create_dir_all(program.home().join(".config/imagefacts")).unwrap();
+    let config = program.home().join(".config/imagefacts/config.toml");
+    std::fs::write(&config, "namespace = [\"kube-system\"]\n").unwrap();
+    let set = program.run(&["collect", "-o", "a.tar.gz"]).await.exits(0).bundle().facts();
+    assert_eq!(namespaces(&set), ["kube-system"]);
+    let flag = program.run(&["collect", "-n", "shop", "-o", "b.tar.gz"]).await.exits(0).bundle().facts();
+    assert_eq!(namespaces(&flag), ["shop"]);
+    std::fs::write(&config, "strict = true\nnamespaces = 1\n").unwrap();
+    program.run(&["collect"]).await.exits(2).says(&["config.toml:2", "namespaces"]);
+    assert_eq!(program.entries(), ["a.tar.gz", "b.tar.gz"]);
 }

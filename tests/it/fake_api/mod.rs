@@ -71,6 +71,8 @@ impl Asked {
 }
 
 struct Shared {
+    /// all groups with their resources, of a server that tells them at once
+    aggregated: Option<Value>,
     /// objects by their collection's cluster-wide path
     lists: BTreeMap<String, Vec<Value>>,
     /// other answers by path
@@ -89,6 +91,7 @@ pub(crate) struct FakeApi {
 
 /// A server in the making.
 pub(crate) struct Plan {
+    aggregated: Option<Value>,
     lists: BTreeMap<String, Vec<Value>>,
     documents: BTreeMap<String, Value>,
     synthetic_pods: usize,
@@ -97,13 +100,17 @@ pub(crate) struct Plan {
 impl Plan {
     /// A cluster without anything in it.
     pub(crate) fn empty() -> Self {
-        let documents = [("/version".to_owned(), serde_json::from_slice(&recording("version.json")).unwrap())];
-        Self { lists: BTreeMap::new(), documents: documents.into(), synthetic_pods: 0 }
+        let documents = [
+            ("/version".to_owned(), serde_json::from_slice(&recording("version.json")).unwrap()),
+            ("/apis".to_owned(), json!({"kind": "APIGroupList", "groups": []})),
+        ];
+        Self { aggregated: None, lists: BTreeMap::new(), documents: documents.into(), synthetic_pods: 0 }
     }
 
     /// The recorded cluster.
     pub(crate) fn recorded() -> Self {
         let mut plan = Self::empty();
+        plan.aggregated = serde_json::from_slice(&recording("apis-aggregated.json")).ok();
         let index: Vec<Value> = serde_json::from_slice(&recording("index.json")).unwrap();
         for entry in &index {
             let (path, file) = (entry["path"].as_str().unwrap(), entry["file"].as_str().unwrap());
@@ -125,6 +132,23 @@ impl Plan {
         self
     }
 
+    /// Tells of a custom resource, in `version` of its group.
+    pub(crate) fn with_custom(mut self, group: &str, version: &str, plural: &str, kind: &str, scope: &str) -> Self {
+        let kind = json!({"group": group, "version": version, "kind": kind});
+        let verbs = json!(["get", "list", "watch"]);
+        let resource = json!({"resource": plural, "responseKind": kind, "scope": scope, "verbs": verbs});
+        let group = json!({"metadata": {"name": group}, "versions": [{"version": version, "resources": [resource]}]});
+        let all = self.aggregated.get_or_insert_with(|| json!({"kind": "APIGroupDiscoveryList", "items": []}));
+        all["items"].as_array_mut().unwrap().push(group);
+        self
+    }
+
+    /// Makes the server one from before aggregated discovery.
+    pub(crate) fn old(mut self) -> Self {
+        self.aggregated = None;
+        self
+    }
+
     /// Answers `path` with `document`.
     pub(crate) fn with_document(mut self, path: &str, document: Value) -> Self {
         self.documents.insert(path.to_owned(), document);
@@ -139,9 +163,9 @@ impl Plan {
 
     /// Starts the server on a free port.
     pub(crate) async fn start(self) -> FakeApi {
-        let Self { lists, documents, synthetic_pods } = self;
+        let Self { aggregated, lists, documents, synthetic_pods } = self;
         let (rules, log) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { lists, documents, synthetic_pods, rules, log });
+        let shared = Arc::new(Shared { aggregated, lists, documents, synthetic_pods, rules, log });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -242,6 +266,12 @@ impl Shared {
     }
 
     fn look_up(&self, asked: &Asked) -> (StatusCode, Bytes) {
+        let accepts = asked.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if let Some(aggregated) = self.aggregated.as_ref().filter(|_| asked.path == "/apis")
+            && accepts.starts_with("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+        {
+            return (StatusCode::OK, aggregated.to_string().into());
+        }
         if let Some(document) = self.documents.get(&asked.path) {
             return (StatusCode::OK, document.to_string().into());
         }

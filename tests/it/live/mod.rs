@@ -1,6 +1,7 @@
 //! Discovery from a live API server, which serves recordings and fails in all the ways that real ones do.
 
 mod access;
+mod custom;
 mod discovery;
 mod failures;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use imagefacts::cluster::inventory::{Gap, Inventory};
 use imagefacts::cluster::live::{Cluster, Connection, DiscoveryError, discover};
-use imagefacts::cluster::objects::{List, Resource};
+use imagefacts::cluster::objects::{CustomKind, List, Resource};
 use imagefacts::cluster::uses::{Builder, Scope};
 use imagefacts::event::Events;
 use imagefacts::limits::ClusterLimits;
@@ -77,6 +78,10 @@ fn directly(scope: Scope) -> Inventory {
             builder.add(Resource::of(api_version, kind).unwrap(), item);
         }
     }
+    let rollout = CustomKind::of("argoproj.io/v1alpha1", "Rollout").unwrap();
+    let page = recording("rollouts.json");
+    let list: List<'_> = serde_json::from_slice(&page).unwrap();
+    list.items.into_iter().for_each(|item| builder.add(Resource::Custom(&rollout), item));
     builder.finish()
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use imagefacts::credentials::Credential;
 use imagefacts::vocabulary::{ErrorClass, ErrorStage, Via};
+use serde_json::json;
 
 use super::server::{Reply, Seen, Server, document, reply};
 use super::{client, password};
@@ -114,7 +115,7 @@ async fn a_token_that_went_stale_is_replaced_once() {
 async fn many_images_of_a_repository_share_one_token_request() {
     let server = registry(|_| true).await;
     let (client, repository) = (client(), server.repository("a"));
-    let images = (0..20).map(|nth| {
+    let images = (0..500).map(|nth| {
         let (session, repository) = (client.session(), repository.clone());
         tokio::spawn(async move { session.manifest(&repository, &format!("v{nth}"), &Credential::Anonymous).await })
     });
@@ -122,6 +123,63 @@ async fn many_images_of_a_repository_share_one_token_request() {
         outcome.unwrap().unwrap();
     }
     assert_eq!(server.count("/token"), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_expired_in_the_run_is_asked_for_again() {
+    // The first is good for a microsecond, the others for long.
+    let tokens = AtomicUsize::new(0);
+    let server = Server::http(move |seen| match (seen.path.starts_with("/token"), seen.authorization()) {
+        (true, _) if tokens.fetch_add(1, SeqCst) == 0 => reply(200, r#"{"token":"first","expires_in":0.000001}"#),
+        (true, _) => reply(200, r#"{"token":"second","expires_in":3600}"#),
+        (false, Some("Bearer first" | "Bearer second")) => found(),
+        _ => challenge(seen),
+    })
+    .await;
+    let (client, repository) = (client(), server.repository("a"));
+    for _ in 0..3 {
+        client.session().manifest(&repository, "1", &Credential::Anonymous).await.unwrap();
+    }
+    let sent: Vec<_> = server.seen().iter().map(|seen| seen.authorization().map(str::to_owned)).collect();
+    let [first, second] = ["first", "second"].map(|token| Some(format!("Bearer {token}")));
+    assert_eq!(sent, [None, None, first, None, None, second.clone(), second], "it is not sent once it has expired");
+}
+
+#[tokio::test]
+async fn tokens_are_opaque() {
+    for token in ["djE6YWNtZS93ZWI6MTc2Mw==", "a.b.c", "v^1.1#i^1#f^0#I^3~/+", &"t".repeat(20_000)] {
+        let (given, sent) = (json!({"token": token}).to_string(), format!("Bearer {token}"));
+        let server = Server::http(move |seen| match seen.path.starts_with("/token") {
+            true => reply(200, given.clone()),
+            false if seen.authorization() == Some(&sent) => found(),
+            false => challenge(seen),
+        })
+        .await;
+        client().session().manifest(&server.repository("a"), "1", &password("one")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_challenge_is_understood_as_container_runtimes_do() {
+    // Without quotes, with several spaces, with letters beyond ASCII, and several in one header.
+    for challenges in [
+        "Basic realm=/",
+        "Basic  realm=\"x\"",
+        "Basic realm=R\u{e9}gistre",
+        "Digest realm=x, Basic realm=my registry",
+        "Bearer realm=http://HOST/token,service=r.io,scope=repository:a:pull",
+        "Basic realm=my registry, Bearer realm=http://HOST/token",
+    ] {
+        let server = Server::http(move |seen| match (seen.path.starts_with("/token"), seen.authorization()) {
+            (true, Some("Basic YWxpY2U6b25l")) => reply(200, r#"{"token":"t"}"#),
+            (false, Some("Basic YWxpY2U6b25l" | "Bearer t")) => found(),
+            _ => reply(401, "{}").with("www-authenticate", challenges.replace("HOST", &seen.headers["host"])),
+        })
+        .await;
+        let fetched = client().session().manifest(&server.repository("a"), "1", &password("one")).await;
+        assert!(fetched.is_ok(), "{challenges}: {fetched:?}");
+        assert_eq!(server.count("/token"), usize::from(challenges.contains("Bearer")), "{challenges}");
+    }
 }
 
 #[tokio::test]

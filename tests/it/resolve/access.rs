@@ -4,7 +4,7 @@ use imagefacts::resolve::Answer;
 use imagefacts::vocabulary::{DigestKind, ErrorClass, ErrorStage, ImageStatus};
 
 use super::fake_registry::FakeRegistry;
-use super::{Bench, context, want};
+use super::{Bench, context, from_repository, want};
 
 /// What was tried: `source name namespaces outcome`, with `*` where the kubelet would use it.
 fn access(answer: &Answer) -> Vec<String> {
@@ -154,7 +154,7 @@ async fn of_several_refusals_the_most_telling_one_is_the_failure() {
         bench.env.insert("DOCKER_AUTH_CONFIG".to_owned(), auths);
         let mut wanted = want(registry.reference("app:deleted"), &["linux/amd64"]);
         wanted.contexts = contexts;
-        wanted.running = [kept.manifest.clone()].into();
+        wanted.running = from_repository([&kept.manifest]);
         let answer = bench.resolve_one(wanted).await;
         let classes: Vec<ErrorClass> = answer.failures.iter().map(|failure| failure.class).collect();
         assert_eq!((answer.status, classes), (ImageStatus::Failed, vec![class]), "{answer:?}");

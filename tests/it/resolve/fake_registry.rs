@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Method, Response, StatusCode, header};
 use base64::Engine as _;
 use imagefacts::image::{Digest, Reference};
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub(super) struct FakeRegistry {
 struct Shelf {
     /// by `repository/manifests/target` and `repository/blobs/digest`
     content: Mutex<BTreeMap<String, (String, Bytes)>>,
+    /// `Link` headers, by the same
+    links: Mutex<BTreeMap<String, String>>,
     /// repositories that are not for everyone: who may read them
     readers: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// repositories that want a token, which everyone gets but who shows a wrong password
@@ -44,6 +46,7 @@ pub(super) struct Asked {
 }
 
 /// An image that was put.
+#[derive(Clone)]
 pub(super) struct Put {
     pub(super) manifest: Digest,
     pub(super) config: Digest,
@@ -108,6 +111,23 @@ impl FakeRegistry {
         (digest, descriptor)
     }
 
+    /// Lets the referrers API list `pages` for a digest.
+    pub(super) fn put_referrers(&self, repository: &str, digest: &Digest, pages: &[Vec<Value>]) {
+        let path = |page: usize| match page {
+            0 => format!("{repository}/referrers/{digest}"),
+            page => format!("{repository}/referrers/{digest}?page={page}"),
+        };
+        for (page, entries) in pages.iter().enumerate() {
+            let document = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+            let bytes = Bytes::from(serde_json::to_vec(&document).unwrap());
+            self.shelf.content.lock().unwrap().insert(path(page), (INDEX.to_owned(), bytes));
+            if page + 1 < pages.len() {
+                let link = format!("</v2/{}>; rel=\"next\"", path(page + 1));
+                self.shelf.links.lock().unwrap().insert(path(page), link);
+            }
+        }
+    }
+
     /// Forgets a tag or a digest.
     pub(super) fn remove(&self, path: &str) {
         self.shelf.content.lock().unwrap().remove(path).unwrap();
@@ -167,7 +187,8 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<B
         let status = if is_right { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         return Response::builder().status(status).body(Body::from(r#"{"token":"shown"}"#)).unwrap();
     }
-    let repository = path.split("/manifests/").next().and_then(|rest| rest.split("/blobs/").next()).unwrap_or_default();
+    let kinds = ["/manifests/", "/blobs/", "/referrers/"];
+    let repository = kinds.iter().find_map(|kind| path.split_once(kind)).map_or(path.as_str(), |(name, _)| name);
     if let Some(readers) = shelf.readers.lock().unwrap().get(repository)
         && !login.is_some_and(|(user, password)| readers.contains(&user) && password == "right")
     {
@@ -182,9 +203,17 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<B
         let response = Response::builder().status(StatusCode::UNAUTHORIZED);
         return response.header(header::WWW_AUTHENTICATE, challenge).body(Body::empty()).unwrap();
     }
+    let path = request.uri().query().map_or(path.clone(), |query| format!("{path}?{query}"));
     match shelf.content.lock().unwrap().get(&path) {
         Some((media_type, bytes)) => {
-            Response::builder().header(header::CONTENT_TYPE, media_type).body(Body::from(bytes.clone())).unwrap()
+            let mut response = Response::builder().header(header::CONTENT_TYPE, media_type);
+            if request.method() == Method::HEAD {
+                response = response.header("docker-content-digest", Digest::of(bytes).to_string());
+            }
+            if let Some(link) = shelf.links.lock().unwrap().get(&path) {
+                response = response.header(header::LINK, link);
+            }
+            response.body(Body::from(bytes.clone())).unwrap()
         }
         None => Response::builder().status(StatusCode::NOT_FOUND).body(Body::empty()).unwrap(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use imagefacts::image::{Digest, Document, Platform};
 use imagefacts::resolve::{Answer, WantedPlatforms};
-use imagefacts::vocabulary::{ErrorClass, ImageStatus, ManifestKind};
+use imagefacts::vocabulary::{ErrorClass, ErrorStage, ImageStatus, ManifestKind};
 use serde_json::json;
 
 use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
@@ -115,7 +115,7 @@ async fn an_image_for_another_platform_is_missing_what_is_wanted() {
 }
 
 #[tokio::test]
-async fn an_entry_and_a_config_that_disagree_are_both_kept() {
+async fn an_entry_and_a_config_that_disagree_are_both_kept_and_told() {
     let registry = FakeRegistry::start().await;
     let mut put = registry.put_image("app", None, "linux/amd64", "app");
     put.descriptor["platform"]["architecture"] = json!("arm64");
@@ -125,6 +125,14 @@ async fn an_entry_and_a_config_that_disagree_are_both_kept() {
     assert_eq!((answer.status, platforms(answer)), (ImageStatus::Resolved, strings(&["linux/arm64"])));
     let config = &resolution.documents[&put.manifest].config.as_ref().unwrap().1;
     assert_eq!(config.platform, Some(Platform::new("linux", "amd64", None)));
+    let [failure] = answer.failures.as_slice() else { panic!("{:?}", answer.failures) };
+    assert_eq!((failure.stage, failure.class), (ErrorStage::Config, ErrorClass::InvalidContent));
+    assert_eq!(failure.platform, Some(Platform::new("linux", "arm64", None)));
+    assert!(
+        failure.message.contains("for linux/arm64, but by its config it is for linux/amd64"),
+        "{}",
+        failure.message
+    );
 }
 
 #[tokio::test]

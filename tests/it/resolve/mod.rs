@@ -1,6 +1,7 @@
 //! Resolving against a registry over a real socket: what is learned, and exactly what is asked for.
 
 mod access;
+mod attachments;
 mod course;
 mod fake_registry;
 mod images;
@@ -13,14 +14,14 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use imagefacts::clock::Clock;
-use imagefacts::cluster::inventory::PullContext;
+use imagefacts::cluster::inventory::{PullContext, ReportedAs};
 use imagefacts::cluster::objects::PullSecret;
 use imagefacts::credentials::{Keychain, LocalSources, PullSecretError, PullSecretReader};
 use imagefacts::event::{Event, Events, Sink};
-use imagefacts::image::{Platform, Reference};
+use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
-use imagefacts::resolve::{Answer, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
 
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 struct Bench {
     limits: Limits,
     fallback: Fallback,
+    attachments: Attachments,
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
@@ -74,6 +76,7 @@ impl Bench {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
             fallback: Fallback::BestEffort,
+            attachments: Attachments::default(),
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
@@ -96,6 +99,7 @@ impl Bench {
             keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
             limits: self.limits.clone(),
             fallback: self.fallback,
+            attachments: self.attachments,
             clock: Clock::System,
         };
         resolve(wants, resolver, &events, &self.stop).await
@@ -127,7 +131,12 @@ fn these(platforms: &[&str]) -> WantedPlatforms {
 
 /// Wants an image for `platforms`; no pods, nothing that runs.
 fn want(reference: Reference, platforms: &[&str]) -> Want {
-    Want { reference, platforms: these(platforms), running: BTreeSet::new(), contexts: BTreeSet::new() }
+    Want { reference, platforms: these(platforms), running: BTreeMap::new(), contexts: BTreeSet::new() }
+}
+
+/// Digests as a runtime reports them that got them from a repository.
+fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> BTreeMap<Digest, ReportedAs> {
+    digests.into_iter().map(|digest| (digest.clone(), ReportedAs::RepoDigest)).collect()
 }
 
 fn context(namespace: &str, secrets: &[&str], failing: bool) -> PullContext {

@@ -1,12 +1,13 @@
 //! What runs: classified by what was read anyway, or at the price of a request.
 
+use imagefacts::cluster::inventory::ReportedAs;
 use imagefacts::image::Digest;
 use imagefacts::resolve::RunningDigest;
 use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus};
 use serde_json::json;
 
 use super::fake_registry::{FakeRegistry, MANIFEST};
-use super::{Bench, want};
+use super::{Bench, from_repository, want};
 
 fn running(kind: DigestKind, matches_resolved: Option<bool>, gone: bool) -> RunningDigest {
     RunningDigest { kind, matches_resolved, gone }
@@ -19,7 +20,7 @@ async fn what_the_reference_names_costs_nothing() {
     let arm64 = registry.put_image("app", None, "linux/arm64", "b");
     let (index, _) = registry.put_index("app", Some("1"), &[amd64.descriptor, arm64.descriptor]);
     let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
-    wanted.running = [&index, &amd64.manifest, &amd64.config, &arm64.manifest].into_iter().cloned().collect();
+    wanted.running = from_repository([&index, &amd64.manifest, &amd64.config, &arm64.manifest]);
     let answer = Bench::new().resolve_one(wanted).await;
     assert_eq!(answer.requests, 3);
     assert_eq!(answer.running[&index], running(DigestKind::Index, Some(true), false));
@@ -29,26 +30,60 @@ async fn what_the_reference_names_costs_nothing() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_name_costs_a_request_and_an_image_its_config_too() {
+async fn what_it_does_not_name_is_read_like_what_it_names() {
     let registry = FakeRegistry::start().await;
     let new = registry.put_image("app", Some("1"), "linux/amd64", "new");
     let old = registry.put_image("app", None, "linux/amd64", "old");
     let (old_index, _) = registry.put_index("app", None, std::slice::from_ref(&old.descriptor));
     let gone = Digest::of(b"gone");
     for (digest, requests, expected) in [
-        (&old_index, 2 + 1, running(DigestKind::Index, Some(false), false)),
+        (&old_index, 2 + 3, running(DigestKind::Index, Some(false), false)),
         (&old.manifest, 2 + 2, running(DigestKind::Manifest, Some(false), false)),
         (&gone, 2 + 1, running(DigestKind::Unknown, Some(false), true)),
     ] {
         let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
-        wanted.running = [digest.clone()].into();
+        wanted.running = from_repository([digest]);
         let resolution = Bench::new().resolve_all(vec![wanted]).await;
         let answer = &resolution.answers[&registry.reference("app:1")];
         assert_eq!((answer.running[digest], answer.requests), (expected, requests), "{digest}");
         assert_eq!((answer.status, answer.failures.as_slice()), (ImageStatus::Resolved, &[][..]));
         assert!(resolution.documents.contains_key(&new.manifest));
         assert_eq!(resolution.documents.contains_key(digest), !expected.gone);
+        // What runs is described for the nodes that run it, by an index too.
+        let described = resolution.documents.get(&old.manifest).and_then(|looked| looked.config.as_ref());
+        assert_eq!(described.is_some(), !expected.gone);
     }
+}
+
+#[tokio::test]
+async fn a_bare_id_that_is_no_manifest_may_be_an_older_images_config() {
+    let registry = FakeRegistry::start().await;
+    registry.put_image("app", Some("1"), "linux/amd64", "new");
+    let old = registry.put_image("app", None, "linux/amd64", "old");
+    for (reported, gone) in [(ReportedAs::ImageId, false), (ReportedAs::RepoDigest, true)] {
+        let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+        wanted.running = [(old.config.clone(), reported)].into();
+        let answer = Bench::new().resolve_one(wanted).await;
+        let expected = running(DigestKind::Unknown, Some(false), gone);
+        assert_eq!((answer.running[&old.config], answer.failures.as_slice()), (expected, &[][..]), "{reported:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_an_index_that_runs_only_the_wanted_platforms_are_read() {
+    let registry = FakeRegistry::start().await;
+    registry.put_image("app", Some("1"), "linux/amd64", "new");
+    let entries = ["linux/amd64", "linux/arm64"].map(|platform| registry.put_image("app", None, platform, "old"));
+    let (old_index, _) = registry.put_index("app", None, &entries.clone().map(|put| put.descriptor));
+    registry.remove(&format!("app/manifests/{}", entries[0].manifest));
+    let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
+    wanted.running = from_repository([&old_index]);
+    let answer = Bench::new().resolve_one(wanted).await;
+    // The tag's manifest and config, the index, and the one of its manifests that is wanted, which is gone.
+    assert_eq!((answer.requests, answer.status), (2 + 2, ImageStatus::Resolved));
+    assert_eq!(answer.running[&old_index], running(DigestKind::Index, Some(false), false));
+    let failures: Vec<_> = answer.failures.iter().map(|failure| (failure.class, failure.platform.is_some())).collect();
+    assert_eq!(failures, [(ErrorClass::NotFound, true)]);
 }
 
 #[tokio::test]
@@ -62,7 +97,7 @@ async fn the_same_image_packed_anew_is_no_other_image() {
         json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [], "annotations": {"a": "b"}});
     let repacked = registry.put("app", None, MANIFEST, &repacked);
     let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
-    wanted.running = [repacked.clone()].into();
+    wanted.running = from_repository([&repacked]);
     let answer = Bench::new().resolve_one(wanted).await;
     assert_eq!(answer.running[&repacked], running(DigestKind::Manifest, Some(true), false));
 }
@@ -73,7 +108,7 @@ async fn of_a_reference_that_is_gone_what_runs_is_still_asked_for() {
     let kept = registry.put_image("app", None, "linux/amd64", "kept");
     let gone = Digest::of(b"gone");
     let mut wanted = want(registry.reference("app:deleted"), &["linux/amd64"]);
-    wanted.running = [kept.manifest.clone(), gone.clone()].into();
+    wanted.running = from_repository([&kept.manifest, &gone]);
     let answer = Bench::new().resolve_one(wanted).await;
     assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Failed, ErrorClass::NotFound));
     assert_eq!(answer.running[&kept.manifest], running(DigestKind::Manifest, None, false));
@@ -87,7 +122,7 @@ async fn of_a_reference_that_may_not_be_read_nothing_more_is_asked() {
     registry.restrict("app", &[]);
     let digest = Digest::of(b"running");
     let mut wanted = want(registry.reference("app:1"), &["linux/amd64"]);
-    wanted.running = [digest.clone()].into();
+    wanted.running = from_repository([&digest]);
     let answer = Bench::new().resolve_one(wanted).await;
     assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Failed, ErrorClass::Unauthorized));
     assert_eq!(answer.running[&digest], running(DigestKind::Unknown, None, false));

@@ -45,8 +45,13 @@ pub(crate) struct UmociImage {
 }
 
 impl UmociImage {
-    /// Makes an image with a file, environment, label, entrypoint, port and user.
+    /// Makes an image for linux/amd64 with a file, environment, label, entrypoint, port and user.
     pub(crate) fn build() -> Self {
+        Self::build_for("amd64")
+    }
+
+    /// The same for another architecture.
+    pub(crate) fn build_for(architecture: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("program");
         fs::write(&program, "#!/bin/sh\necho hello\n").unwrap();
@@ -56,7 +61,8 @@ impl UmociImage {
         run("umoci", &["new", "--image", &name]);
         run("umoci", &["insert", "--rootless", "--image", &name, &program.to_string_lossy(), "/bin/hello"]);
         let config = ["--config.env=GREETING=hello", "--config.label=org.example.team=web", "--config.user=65532"];
-        let more = ["--config.entrypoint=/bin/hello", "--config.exposedports=8080/tcp", "--architecture=amd64"];
+        let architecture = format!("--architecture={architecture}");
+        let more = ["--config.entrypoint=/bin/hello", "--config.exposedports=8080/tcp", &architecture];
         run("umoci", &[&["config", "--image", &name], &config[..], &more].concat());
         image
     }

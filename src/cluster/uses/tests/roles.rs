@@ -2,7 +2,12 @@
 
 use super::*;
 
-fn object(kind: &str, name: &str, owner: Option<(&str, &str)>, spec: serde_json::Value) -> (Resource, Box<RawValue>) {
+fn object(
+    kind: &str,
+    name: &str,
+    owner: Option<(&str, &str)>,
+    spec: serde_json::Value,
+) -> (Resource<'static>, Box<RawValue>) {
     let owners = owner.map(|(kind, name)| {
         let version = match kind {
             "CronJob" | "Job" => "batch/v1",
@@ -24,11 +29,11 @@ fn template(image: &str, fields: serde_json::Value) -> serde_json::Value {
     spec
 }
 
-fn pod(name: &str, owner: Option<(&str, &str)>) -> (Resource, Box<RawValue>) {
+fn pod(name: &str, owner: Option<(&str, &str)>) -> (Resource<'static>, Box<RawValue>) {
     object("Pod", name, owner, serde_json::json!({"containers": [{"name": "c", "image": "i"}]}))
 }
 
-fn lines(objects: &[(Resource, Box<RawValue>)]) -> Vec<String> {
+fn lines(objects: &[(Resource<'static>, Box<RawValue>)]) -> Vec<String> {
     user_lines(usage(&inventory(objects, Scope::default()), "docker.io/library/i:latest"))
 }
 
@@ -101,7 +106,7 @@ fn pods_tell_the_secrets_of_their_template() {
         object("Pod", name, Some(("ReplicaSet", "rs")), spec)
     };
     let replica_set = object("ReplicaSet", "rs", None, template("i", serde_json::json!({})));
-    let contexts = |objects: &[(Resource, Box<RawValue>)]| {
+    let contexts = |objects: &[(Resource<'static>, Box<RawValue>)]| {
         let inventory = inventory(objects, Scope::default());
         let usage = usage(&inventory, "docker.io/library/i:latest");
         let secrets = usage.used_by.values().next().unwrap().pull_secrets.clone();

@@ -32,7 +32,7 @@ fn the_kubelet_and_the_registry_agree_on_a_refusal() {
     pull_failure(&mut usage, REFUSED, "2026-11-20T08:00:00Z", "2026-11-20T09:10:30Z");
     let refused = Answer {
         access: vec![pull_secret("ghcr-pull", AccessOutcome::Refused)],
-        ..failed(IMAGE, &[(ErrorClass::Unauthorized, "the token has expired")])
+        ..failed(IMAGE, &[(ErrorClass::Unauthorized, "ghcr.io/acme/private:v9: the token has expired")])
     };
     let finding = only(FindingCode::PullUnauthorized, &cluster(usage), Some(&resolution([refused])));
     assert_eq!(
@@ -165,6 +165,20 @@ fn a_platform_is_told_once() {
     let finding = only(FindingCode::PullPlatform, &cluster(usage), Some(&resolution));
     assert_eq!(agrees(&finding), Some(true));
     assert_eq!(finding.evidence["registry"]["offers"][0], "linux/amd64");
+    assert!(finding.message.ends_with("; the registry too offers only linux/amd64"), "{}", finding.message);
+    assert!(finding.remedy.unwrap().ends_with("set nodeSelector: {kubernetes.io/arch: amd64}"));
+}
+
+#[test]
+fn a_single_image_offers_the_platform_of_its_config() {
+    let mut resolution = Resolution::default();
+    let mut answer = answer(&mut resolution, IMAGE, &["linux/amd64"]);
+    answer.variants.clear();
+    answer.missing = vec![NodePlatform::from(platform("linux/arm64"))];
+    add(&mut resolution, [answer]);
+    let usage = waiting_for("no match for platform in manifest: not found");
+    let finding = only(FindingCode::PullPlatform, &cluster(usage), Some(&resolution));
+    assert_eq!(finding.evidence["registry"]["offers"], serde_json::json!(["linux/amd64"]));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{codes, find, only};
-use crate::cluster::inventory::{Container, Inventory, Placement, Pulls, User};
+use crate::cluster::inventory::{Container, Field, Inventory, Placement, Pulls, User};
 use crate::facts::fixture::*;
 use crate::image::{Document, History, ImageConfig, Index, IndexEntry, LegacyManifest, NodePlatform};
 use crate::resolve::{Looked, Resolution, RunningDigest};
-use crate::vocabulary::{AccessOutcome, ContainerType, DigestKind, ErrorClass, FindingCode, Role, Severity};
+use crate::vocabulary::{AccessOutcome, Certainty, ContainerType, DigestKind, ErrorClass, FindingCode, Role, Severity};
 
 const WEB: &str = "ghcr.io/acme/web:v1";
 
@@ -161,6 +161,12 @@ fn what_the_registry_lost_is_gone() {
     let not_found = resolution([failed(WEB, &[(ErrorClass::NotFound, "there is no such tag")])]);
     let finding = only(FindingCode::GoneFromRegistry, &inventory, Some(&not_found));
     assert_eq!(finding.evidence["referenceGone"], true);
+    // A bare ID that is no manifest may be the config of an older image, which is still there.
+    let unclear = answered(|answer| {
+        let unclear = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: false };
+        answer.running.insert(digest("old"), unclear);
+    });
+    assert_eq!(codes(&find(&inventory, Some(&unclear))), []);
     // Refused is not gone; and what does not run cannot be missed.
     let refused = resolution([failed(WEB, &[(ErrorClass::Unauthorized, "refused")])]);
     assert_eq!(codes(&find(&inventory, Some(&refused))), []);
@@ -193,6 +199,22 @@ fn a_platform_is_missing_where_a_pod_is_bound_or_a_daemon_set_puts_one() {
         placed(Placement::Selected(vec![("gpu".into(), vec!["yes".into()])]), "DaemonSet"),
     ] {
         assert_eq!(codes(&find(&inventory, Some(&missing))), []);
+    }
+}
+
+#[test]
+fn a_guess_raises_info_at_most() {
+    let field = |certainty| Some(Field { certainty, path: Some("spec.image".to_owned()) });
+    for (certainty, severity) in [(Certainty::Probable, Severity::Info), (Certainty::Certain, Severity::Warning)] {
+        let mut inventory = running(&[("old", "node-a")]);
+        let lost = answered(|answer| {
+            let gone = RunningDigest { kind: DigestKind::Unknown, matches_resolved: None, gone: true };
+            answer.running.insert(digest("old"), gone);
+        });
+        let user = User { field: field(certainty), ..User::default() };
+        let usage = inventory.images.values_mut().next().unwrap();
+        usage.used_by = [(owner("Kafka", "events", Role::Template), user)].into();
+        assert_eq!(only(FindingCode::GoneFromRegistry, &inventory, Some(&lost)).severity, severity);
     }
 }
 

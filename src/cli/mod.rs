@@ -1,10 +1,17 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod reports;
+mod values;
+mod words;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
+use self::values::{duration, host, namespace, positive, whole};
+pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
 
 /// Learn everything about the container images of a Kubernetes cluster.
@@ -31,20 +38,21 @@ Examples:
   imagefacts collect --include-images               the cluster of your current context
   imagefacts collect --include-images -n shop       one namespace of it
   kubectl get pods,deploy -A -o json | imagefacts collect --include-images --from -
-  imagefacts inspect nginx:1.29                     one image, no cluster";
+  imagefacts inspect nginx:1.29                     one image, no cluster
+  imagefacts show support-bundle.tar.gz             what is wrong, and the way out
+  imagefacts diff old.tar.gz new.tar.gz             what changed since then";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(missing_docs, reason = "a comment here would take the place of the command's own help")]
 pub enum Command {
-    /// Discover every image that the cluster uses, and write a support bundle
     Collect(Box<CollectArgs>),
-    /// Look at images without a cluster
     Inspect(Box<InspectArgs>),
-    /// Check a bundle, or a facts.json, against the schema
+    Show(ShowArgs),
+    Diff(DiffArgs),
+    Optimize(OptimizeArgs),
     Validate(ValidateArgs),
-    /// Print a JSON Schema
     Schema(SchemaArgs),
-    /// Do the whole of `collect --include-images` on a built-in sample cluster and registry
     Demo(DemoArgs),
 }
 
@@ -111,10 +119,10 @@ pub struct ScopeArgs {
     #[arg(short = 'A', long)]
     pub all_namespaces: bool,
     /// Only this namespace (repeatable)
-    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',')]
+    #[arg(short, long, value_name = "NS", env = "IMAGEFACTS_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub namespace: Vec<String>,
     /// Not this namespace (repeatable)
-    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',')]
+    #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub exclude_namespace: Vec<String>,
     /// Only pods and workloads with these labels: app=web,tier!=cache,env in (prod,test)
     #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
@@ -135,6 +143,9 @@ pub struct ScopeArgs {
     /// of them, or - for stdin (repeatable)
     #[arg(long, value_name = "PATH", env = "IMAGEFACTS_FROM", value_delimiter = ',')]
     pub from: Vec<PathBuf>,
+    /// Do not look for images in custom resources
+    #[arg(long, env = "IMAGEFACTS_NO_CUSTOM_RESOURCES")]
+    pub no_custom_resources: bool,
     /// Do not read the pull secrets that pods name
     #[arg(long, env = "IMAGEFACTS_NO_PULL_SECRETS")]
     pub no_pull_secrets: bool,
@@ -171,34 +182,6 @@ pub struct OutputArgs {
     pub strict: bool,
 }
 
-/// How to show progress.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProgressArg {
-    /// console when stderr is a terminal, else plain
-    #[default]
-    Auto,
-    /// a bar on stderr
-    Console,
-    /// lines on stderr
-    Plain,
-    /// one JSON object a line on stdout (on stderr when the bundle goes to stdout)
-    Json,
-    /// nothing
-    None,
-}
-
-/// How to mask secrets.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum RedactArg {
-    /// what looks or sounds like a secret
-    #[default]
-    Default,
-    /// every value; names stay
-    Strict,
-    /// nothing; the bundle says so
-    Off,
-}
-
 /// How to reach registries.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Registries")]
@@ -209,12 +192,25 @@ pub struct RegistryArgs {
     /// Credentials in the form of podman's auth.json or docker's config.json
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_AUTHFILE")]
     pub authfile: Option<PathBuf>,
+    /// Use the pull secrets that are mounted in this directory: its own .dockerconfigjson, or <secret>/.dockerconfigjson
+    /// (repeatable)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_PULL_SECRETS_DIR", value_delimiter = ',')]
+    pub pull_secrets_dir: Vec<PathBuf>,
+    /// Ask the kubelet's credential provider plugins that this CredentialProviderConfig names
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_CONFIG")]
+    pub image_credential_provider_config: Option<PathBuf>,
+    /// Where the programs of these plugins are
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_IMAGE_CREDENTIAL_PROVIDER_BIN_DIR")]
+    pub image_credential_provider_bin_dir: Option<PathBuf>,
     /// Trust the certificate authorities in this PEM file too
     #[arg(long, value_name = "FILE", env = "IMAGEFACTS_CA_FILE")]
     pub ca_file: Option<PathBuf>,
     /// Allow plain http and an unverified certificate for this registry (repeatable)
-    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Where to look for signatures, SBOMs, provenance and the like
+    #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
+    pub attachments: AttachmentsArg,
 }
 
 /// What to do with images that fail.
@@ -249,7 +245,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
     pub per_registry: u32,
     /// How often a request is tried again
-    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES", value_parser = whole)]
     pub retries: u32,
     /// For one request
     #[arg(long, value_name = "DURATION", default_value = "15s", env = "IMAGEFACTS_REGISTRY_TIMEOUT", value_parser = duration)]
@@ -296,31 +292,6 @@ Examples:
 Exit codes:
   0 all is well    1 nothing was done    2 wrong usage    3 a reference failed";
 
-/// The form of a report.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// for a person
-    #[default]
-    Table,
-    /// for a program
-    Json,
-}
-
-/// Check a bundle, or a facts.json, against the schema; says where and why it is not valid.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  imagefacts validate support-bundle-2026-11-20T15_10_00.tar.gz
-  imagefacts collect --include-images -o - | imagefacts validate -
-
-Exit codes:
-  0 valid    1 it could not be read    2 wrong usage    3 not valid")]
-pub struct ValidateArgs {
-    /// A bundle (.tar.gz), or a facts.json; - for stdin
-    #[arg(value_name = "BUNDLE|facts.json")]
-    pub path: PathBuf,
-}
-
 /// Print a JSON Schema.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -357,34 +328,12 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-/// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
-fn duration(text: &str) -> Result<Duration, String> {
-    let help = "expected a duration longer than none, such as 500ms, 15s or 1m30s";
-    let parsed: jiff::SignedDuration = text.parse().map_err(|_| help.to_owned())?;
-    Duration::try_from(parsed).ok().filter(|duration| !duration.is_zero()).ok_or_else(|| help.to_owned())
-}
-
-fn positive(text: &str) -> Result<u32, String> {
-    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
-        for text in ["", "0s", "-1s", "10", "soon", "1 fortnight"] {
-            assert!(duration(text).is_err(), "{text:?}");
-        }
+        <Cli as clap::CommandFactory>::command().debug_assert();
     }
 }

@@ -32,6 +32,10 @@ macro_rules! words {
     };
 }
 
+mod finding;
+
+pub use finding::{FindingCode, Severity};
+
 words! {
     /// Why an image could not be resolved.
     ErrorClass {
@@ -171,6 +175,44 @@ words! {
 }
 
 words! {
+    /// Whether a custom resource's field surely holds an image.
+    Certainty {
+        /// An entry of a list of containers, or pods show that it runs.
+        Certain = "certain",
+        /// A string that is called an image, and looks like one.
+        Probable = "probable",
+    }
+}
+
+words! {
+    /// What an attachment is.
+    AttachmentKind {
+        /// A signature.
+        Signature = "signature",
+        /// A bill of materials.
+        Sbom = "sbom",
+        /// How the image was built.
+        Provenance = "provenance",
+        /// A scanner's report.
+        VulnerabilityReport = "vulnerability-report",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+words! {
+    /// Where attachments are looked for.
+    AttachmentVia {
+        /// The image's own index.
+        Index = "index",
+        /// The referrers API, or the tag that stands in for it.
+        Referrers = "referrers",
+        /// Cosign's tags.
+        Tag = "tag",
+    }
+}
+
+words! {
     /// Where a credential comes from, in the order in which sources are asked.
     AccessSource {
         /// An `imagePullSecrets` entry of a pod or of its ServiceAccount.
@@ -183,9 +225,9 @@ words! {
         Authfile = "authfile",
         /// docker's `config.json`.
         DockerConfig = "docker-config",
-        /// A docker credential helper.
+        /// A docker credential helper, or a credential provider plugin as the kubelet has them.
         Helper = "helper",
-        /// A mounted directory.
+        /// A pull secret in a mounted directory.
         Mounted = "mounted",
         /// No credential.
         Anonymous = "anonymous",
@@ -203,76 +245,12 @@ words! {
 }
 
 words! {
-    /// How much a finding matters.
-    Severity {
-        /// Something does not work.
-        Error = "error",
-        /// Something will not work, or is not what one thinks it is.
-        Warning = "warning",
-        /// Worth knowing.
-        Info = "info",
-    }
-}
-
-words! {
     /// Which side something could not be looked at on.
     GapScope {
         /// The cluster.
         Kubernetes = "kubernetes",
         /// A registry.
         Registry = "registry",
-    }
-}
-
-words! {
-    /// What is wrong with an image.
-    FindingCode {
-        /// The kubelet may not pull the image.
-        PullUnauthorized = "pull-unauthorized",
-        /// The kubelet does not find the image.
-        PullNotFound = "pull-not-found",
-        /// The registry told the kubelet to slow down.
-        PullRateLimited = "pull-rate-limited",
-        /// The image has nothing for the node's platform.
-        PullPlatform = "pull-platform",
-        /// The kubelet does not trust the registry's certificate.
-        PullTls = "pull-tls",
-        /// The kubelet does not reach the registry.
-        PullNetwork = "pull-network",
-        /// The registry failed.
-        PullServer = "pull-server",
-        /// The node's disk is full.
-        PullDiskFull = "pull-disk-full",
-        /// The pull policy is Never, and the node does not have the image.
-        PullNever = "pull-never",
-        /// The image's signature was refused.
-        PullSignature = "pull-signature",
-        /// The pull fails for any other cause.
-        PullFailed = "pull-failed",
-        /// The container's program is for another architecture.
-        ExecFormat = "exec-format",
-        /// The image's name in the spec cannot be parsed.
-        InvalidImageName = "invalid-image-name",
-        /// The image has no manifest for a node that runs it or shall run it.
-        PlatformMissing = "platform-missing",
-        /// The tag names another digest than the pods run.
-        TagDrift = "tag-drift",
-        /// Pods run several digests of one reference.
-        NodeDisagreement = "node-disagreement",
-        /// What runs can no longer be pulled.
-        GoneFromRegistry = "gone-from-registry",
-        /// A pod names a pull secret that does not exist.
-        PullSecretMissing = "pull-secret-missing",
-        /// A matching credential is refused where anonymous would do.
-        PullSecretStale = "pull-secret-stale",
-        /// A pull took longer than 60 s.
-        SlowPull = "slow-pull",
-        /// The tag is `latest`, or there is none.
-        MutableTag = "mutable-tag",
-        /// The manifest is Docker schema 1.
-        LegacyManifest = "legacy-manifest",
-        /// The image is larger than 2 GiB compressed.
-        LargeImage = "large-image",
     }
 }
 
@@ -295,22 +273,6 @@ words! {
         Cluster = "cluster",
         /// Files.
         Files = "files",
-    }
-}
-
-impl FindingCode {
-    /// The severity of this code, before a workload's history lowers it.
-    pub fn severity(self) -> Severity {
-        use FindingCode::*;
-        match self {
-            PullUnauthorized | PullNotFound | PullRateLimited | PullPlatform | PullTls | PullNetwork | PullServer
-            | PullDiskFull | PullNever | PullSignature | PullFailed | ExecFormat | InvalidImageName
-            | PlatformMissing => Severity::Error,
-            TagDrift | NodeDisagreement | GoneFromRegistry | PullSecretMissing | PullSecretStale | SlowPull => {
-                Severity::Warning
-            }
-            MutableTag | LegacyManifest | LargeImage => Severity::Info,
-        }
     }
 }
 

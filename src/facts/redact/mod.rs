@@ -75,7 +75,8 @@ impl Masker {
     /// The words of a command, which tell more together than alone: `-u user:password`, `--password hunter2`.
     fn arguments(&mut self, place: &str, words: &mut [String]) {
         let joined = merged(secrets(&words.join(" ")));
-        let (mut offset, mut after_secret_flag) = (0, None);
+        // In the words' order: what lies before a word is not looked at again.
+        let (mut left, mut offset, mut after_secret_flag) = (joined.as_slice(), 0, None);
         for (at, word) in words.iter_mut().enumerate() {
             let end = offset + word.len();
             let flag = word.strip_prefix('-').filter(|flag| !flag.contains('='));
@@ -83,7 +84,10 @@ impl Masker {
             let flag = flag.filter(|rule| *rule == Rule::SecretName);
             let rule = std::mem::replace(&mut after_secret_flag, flag).filter(|_| !word.starts_with('-'));
             let mut spans = self.of_pair(rule, word, 0);
-            let here = joined.iter().filter(|span| !self.strict && span.start < end && span.end > offset);
+            while left.first().is_some_and(|span| span.end <= offset) {
+                left = left.get(1..).unwrap_or_default();
+            }
+            let here = left.iter().take_while(|span| !self.strict && span.start < end);
             spans.extend(here.map(|span| Span {
                 start: span.start.saturating_sub(offset),
                 end: span.end.min(end) - offset,

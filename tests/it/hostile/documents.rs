@@ -147,6 +147,23 @@ async fn indexes_within_indexes_end() {
     }
 }
 
+/// A list of attachments whose every page names itself as the next.
+#[tokio::test]
+async fn lists_without_end_end() {
+    let image = Image::of(GOOD);
+    let attack = Attack::new("a", "", move |seen| match seen.path.contains("/referrers/") {
+        true => {
+            let link = format!("<{}?page=next>; rel=\"next\"", seen.path.split('?').next().unwrap());
+            reply(200, index(&vec![entry("x", Value::Null); 1000])).with("link", link)
+        }
+        false => image.answer(seen),
+    })
+    .await;
+    Scene::new().await.endure(std::slice::from_ref(&attack), &["--attachments", "all"]).await;
+    let pages = attack.server.lines().iter().filter(|line| line.contains("/referrers/")).count();
+    assert!((2..=16).contains(&pages), "{pages}");
+}
+
 /// Every text that a registry chooses, full of what moves a cursor, forges a line or turns the order around.
 #[tokio::test]
 async fn no_text_acts_on_a_terminal() {

@@ -8,6 +8,7 @@ mod bodies;
 mod classes;
 mod digests;
 mod documents;
+mod fuzz;
 mod guarded;
 mod image;
 #[cfg(target_os = "linux")]

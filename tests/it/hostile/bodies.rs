@@ -70,11 +70,13 @@ fn absurd(status: u16) -> Reply {
     Reply::Bytes([head, b"fffffffffffffffffffff\r\n{}\r\n0\r\n\r\n".to_vec()].concat())
 }
 
+/// A body by name, and the class that each part of an image has when it comes with it.
+type Case = (&'static str, fn(u16) -> Reply, [(Part, &'static str); 4]);
+
 #[tokio::test]
 async fn no_body_takes_more_than_its_share() {
     use Part::{Config, Error, Manifest, Token};
-    type Body = fn(u16) -> Reply;
-    let cases: [(&'static str, Body, [(Part, &'static str); 4]); 6] = [
+    let cases: [Case; 6] = [
         (
             "endless",
             endless,

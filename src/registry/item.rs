@@ -46,7 +46,8 @@ pub(super) struct Item<'a> {
     /// for messages
     pub subject: Subject<'a>,
     repository: &'a Repository,
-    credential: &'a Credential,
+    /// as whom
+    pub credential: &'a Credential,
     method: Method,
     path: String,
     accept: &'static str,

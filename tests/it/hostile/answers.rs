@@ -113,10 +113,10 @@ async fn an_answer_cannot_bring_another_along() {
         let length = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
         [length.into_bytes(), body].concat()
     };
-    let own = answer.clone();
+    let own = answer;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = server.accept().await {
-            let answer = own.clone();
+            let answer = own;
             tokio::spawn(async move {
                 let mut bytes = vec![0; 4096];
                 while let Ok(length @ 1..) = stream.read(&mut bytes).await {

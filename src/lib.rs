@@ -3,7 +3,8 @@
 //! Data flows one way:
 //!
 //! 1. [`cluster`] discovers what a cluster uses, live or from files: an [`cluster::inventory::Inventory`].
-//! 2. [`resolve`] asks registries about each image, by way of [`registry`] and [`credentials`].
+//! 2. [`resolve`] asks registries about each image, by way of [`registry`] and [`credentials`]; [`cache`] keeps what
+//!    they gave between runs.
 //! 3. [`facts`] puts both together into the document, finds what is wrong, and masks secrets. It is pure.
 //! 4. [`bundle`] writes the document into a support bundle.
 //!
@@ -17,6 +18,8 @@
 
 pub mod analyze;
 pub mod bundle;
+pub mod cache;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -23,6 +23,8 @@ pub struct Limits {
     pub token_bytes: usize,
     /// how much of an error's body is read, in bytes
     pub error_bytes: usize,
+    /// how much the disk cache holds, in bytes
+    pub cache_bytes: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             document_bytes: 4 << 20,
             token_bytes: 1 << 20,
             error_bytes: 64 << 10,
+            cache_bytes: 512 << 20,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What can be typed: clap types and nothing else. Their doc comments are the help.
 
+mod cache;
+mod mirror;
+mod registry;
 mod reports;
 mod values;
 mod words;
@@ -9,10 +12,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::cache::{CacheAction, CacheArgs};
+pub use self::mirror::MirrorArg;
+use self::mirror::MirrorParser;
 pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
 use self::values::{duration, host, namespace, positive, whole};
 pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
+
+pub use registry::{CheckArgs, RegistryCommand};
 
 /// Learn everything about the container images of a Kubernetes cluster.
 ///
@@ -48,11 +56,14 @@ Examples:
 pub enum Command {
     Collect(Box<CollectArgs>),
     Inspect(Box<InspectArgs>),
+    #[command(subcommand)]
+    Registry(RegistryCommand),
     Show(ShowArgs),
     Diff(DiffArgs),
     Optimize(OptimizeArgs),
     Validate(ValidateArgs),
     Schema(SchemaArgs),
+    Cache(CacheArgs),
     Demo(DemoArgs),
 }
 
@@ -208,6 +219,21 @@ pub struct RegistryArgs {
     /// Allow plain http and an unverified certificate for this registry (repeatable)
     #[arg(long, value_name = "HOST", env = "IMAGEFACTS_INSECURE_REGISTRY", value_delimiter = ',', value_parser = host)]
     pub insecure_registry: Vec<String>,
+    /// Ask this server first for what the registry HOST has: a host, or a URL (repeatable, in order)
+    #[arg(long, value_name = "HOST=ENDPOINT", env = "IMAGEFACTS_MIRROR", hide_env_values = true, value_delimiter = ',', value_parser = MirrorParser)]
+    pub mirror: Vec<MirrorArg>,
+    /// Ask mirrors, and respect blocks, as this registries.conf of podman or CRI-O says
+    #[arg(long, value_name = "FILE", env = "IMAGEFACTS_REGISTRIES_CONF")]
+    pub registries_conf: Option<PathBuf>,
+    /// Ask mirrors, and use certificates, as this certs.d directory of containerd or docker says
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CERTS_DIR")]
+    pub certs_dir: Option<PathBuf>,
+    /// Keep what registries give in this directory (default: $XDG_CACHE_HOME/imagefacts, or ~/.cache/imagefacts)
+    #[arg(long, value_name = "DIR", env = "IMAGEFACTS_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Keep nothing, and use nothing that was kept
+    #[arg(long, env = "IMAGEFACTS_NO_CACHE")]
+    pub no_cache: bool,
     /// Where to look for signatures, SBOMs, provenance and the like
     #[arg(long, value_enum, default_value_t, env = "IMAGEFACTS_ATTACHMENTS")]
     pub attachments: AttachmentsArg,
@@ -232,6 +258,8 @@ pub enum FallbackArg {
     /// as well, what the cluster knows
     #[default]
     BestEffort,
+    /// as well, when its registry cannot be asked, what it said when it could be
+    Cached,
 }
 
 /// How much, how often and how long.

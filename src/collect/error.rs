@@ -8,6 +8,7 @@ use crate::credentials::CredentialsError;
 use crate::facts::validate::{BadSchema, Violation};
 use crate::registry::RegistrySetupError;
 use crate::resolve::Resolution;
+use crate::settings::ConfigError;
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum CollectError {
     /// `--selector`
     #[error(transparent)]
     Selector(#[from] InvalidSelector),
+    /// a file of settings
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// our own credentials
     #[error(transparent)]
     Credentials(#[from] CredentialsError),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::bundle::{Collection, Phase};
 use crate::clock::{Clock, Stopwatch};
 use crate::facts::document::{Generator, ImageFacts, Time};
-use crate::settings::CollectSettings;
+use crate::settings::{CollectSettings, RegistrySettings};
 use crate::stop::StopReason;
 
 /// A run as it goes.
@@ -74,7 +74,9 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
         all.extend([
             ("fallback", settings.fallback.as_str().into()),
             ("attachments", settings.registry.attachments.as_str().into()),
+            ("no-cache", (!settings.registry.use_cache).into()),
             ("insecure-registry", settings.registry.insecure.clone().into()),
+            ("mirror", mirrors(&settings.registry).into()),
             ("concurrency", limits.concurrency.into()),
             ("per-registry", limits.per_registry.into()),
             ("retries", limits.retries.into()),
@@ -83,5 +85,14 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
             ("timeout", seconds(limits.run_timeout)),
         ]);
     }
+    let files = [("registries-conf", &settings.registry.registries_conf), ("certs-dir", &settings.registry.certs_dir)];
+    let named = files.into_iter().filter(|_| settings.include_images);
+    all.extend(named.filter_map(|(name, path)| Some((name, path.as_ref()?.display().to_string().into()))));
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Mirrors as they were typed, as far as they are told: a path may hold what is nobody's business.
+fn mirrors(settings: &RegistrySettings) -> Vec<String> {
+    let pairs = settings.mirrors.iter().flat_map(|(host, all)| all.iter().map(move |mirror| (host, &mirror.address)));
+    pairs.map(|(host, address)| format!("{host}={address}")).collect()
 }

@@ -22,7 +22,7 @@ use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
 use execution::Execution;
-use registries::Registries;
+pub(crate) use registries::Registries;
 use source::Found;
 use wants::wants;
 
@@ -92,7 +92,7 @@ impl Collection {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             origin,
             redaction: settings.output.redaction,
-            cluster_fallback: settings.fallback == Fallback::BestEffort,
+            cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
             stopped: stop.reason(),
         };
         let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use futures::stream;
 
 use super::CollectError;
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::credentials::{CredentialProviders, CredentialsError, Keychain, LocalSources, PullSecretReader};
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
 use crate::resolve::{self, Attachments, Fallback, Resolution, Resolver, Want};
-use crate::settings::{Environment, RegistrySettings};
+use crate::settings::{Environment, RegistrySettings, cache_directory};
 use crate::stop::Stop;
 
 /// A client and our own credentials, ready to be used.
-pub(super) struct Registries {
+pub(crate) struct Registries {
     client: RegistryClient,
     local: LocalSources,
+    cache: Option<Cache>,
     limits: Limits,
     attachments: Attachments,
     clock: Clock,
@@ -25,7 +27,7 @@ pub(super) struct Registries {
 
 impl Registries {
     /// Reads the files that the settings name, and sets up the client.
-    pub(super) fn set_up(
+    pub(crate) fn set_up(
         settings: &RegistrySettings,
         limits: &Limits,
         environment: &Environment,
@@ -34,8 +36,18 @@ impl Registries {
         stop: &Stop,
     ) -> Result<Self, CollectError> {
         let local = local_sources(settings, environment)?;
-        let client = RegistryClient::new(&settings.client_options(), limits, clock, events.clone(), stop.clone())?;
-        Ok(Self { client, local, limits: limits.clone(), attachments: settings.attachments, clock })
+        let client = RegistryClient::new(&settings.client_options()?, limits, clock, events.clone(), stop.clone())?;
+        let cache = cache(settings, limits, environment, clock);
+        Ok(Self { client, local, cache, limits: limits.clone(), attachments: settings.attachments, clock })
+    }
+
+    /// The parts, to ask `hosts` and nobody else.
+    pub(crate) fn for_hosts<'a>(
+        self,
+        hosts: impl Iterator<Item = &'a str>,
+    ) -> Result<(RegistryClient, Keychain), CollectError> {
+        self.local.check_hosts(hosts)?;
+        Ok((self.client, Keychain::new(None, self.local)))
     }
 
     /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
@@ -52,6 +64,7 @@ impl Registries {
         let resolver = Resolver {
             client: self.client,
             keychain: Arc::clone(&keychain),
+            cache: self.cache,
             limits: self.limits,
             fallback,
             attachments: self.attachments,
@@ -61,6 +74,18 @@ impl Registries {
         resolution.gaps.iter().for_each(|gap| events.emit(super::gap_event(gap)));
         Ok(resolution)
     }
+}
+
+/// What earlier runs fetched, if that is to be used.
+fn cache(settings: &RegistrySettings, limits: &Limits, environment: &Environment, clock: Clock) -> Option<Cache> {
+    if !settings.use_cache {
+        return None;
+    }
+    let directory = cache_directory(settings.cache_dir.clone(), environment);
+    if directory.is_none() {
+        tracing::info!("no cache is used, as HOME is not set; --cache-dir names a place for it");
+    }
+    directory.map(|directory| Cache::at(&directory, limits, clock))
 }
 
 /// Our own credentials, from everywhere that the settings and the environment name.

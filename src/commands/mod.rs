@@ -1,5 +1,6 @@
 //! A short file for each command: joins the parts, prints the result, holds no logic of its own.
 
+mod cache;
 mod collect;
 mod demo;
 mod diff;
@@ -8,6 +9,7 @@ mod logging;
 mod optimize;
 mod print;
 mod read;
+mod registry;
 mod schema;
 mod show;
 mod signals;
@@ -19,7 +21,7 @@ use std::future::Future;
 
 use anyhow::Context;
 
-use crate::cli::Command;
+use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
 
@@ -55,11 +57,13 @@ pub fn main(args: &[OsString]) -> Exit {
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, &told)),
         Command::Inspect(args) => run(inspect::run(*args, &told)),
+        Command::Registry(RegistryCommand::Check(args)) => run(registry::check(*args, &told)),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(&args),
         Command::Optimize(args) => optimize::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Cache(args) => cache::run(args, &told),
         Command::Demo(args) => run(demo::run(args, &told)),
     };
     done.unwrap_or_else(|error| {

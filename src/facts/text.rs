@@ -1,6 +1,6 @@
 //! `summary.txt`: a page for a person, 80 columns wide, worst things first.
 
-use super::document::{Finding, Image, ImageFacts};
+use super::document::{Finding, Image, ImageFacts, RateLimit};
 use crate::text::{clean, count, size, wrap};
 use crate::vocabulary::{ImageStatus, RedactionMode};
 
@@ -64,6 +64,11 @@ fn head(facts: &ImageFacts, page: &mut Page) {
         ("nodes", facts.nodes.as_ref().map_or_else(|| "could not be read".to_owned(), |nodes| nodes.len().to_string())),
     ] {
         page.line(0, &format!("{name:<12}{value}"));
+    }
+    for registry in &facts.run.registries {
+        if let Some(RateLimit { limit, remaining }) = registry.rate_limit {
+            page.line(0, &format!("{:<12}{remaining} of {limit} left at {}", "pulls", registry.host));
+        }
     }
 }
 
@@ -176,6 +181,7 @@ impl Page {
 mod tests {
     use super::*;
     use crate::facts::fixture;
+    use crate::resolve::RegistryTally;
     use crate::vocabulary::ErrorClass;
 
     fn page() -> String {
@@ -200,6 +206,16 @@ mod tests {
         ] {
             assert!(page.contains(expected), "{expected:?} is not in\n{page}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_quota_is_told() {
+        let name = "docker.io/library/redis:8";
+        let mut resolution = fixture::resolution([]);
+        let rate_limit = Some((100, 76));
+        resolution.registries = vec![RegistryTally { host: "docker.io".into(), rate_limit, ..Default::default() }];
+        let page = summary_text(&fixture::facts(&fixture::with_image(name, fixture::usage(name)), Some(&resolution)));
+        assert!(page.contains("pulls       76 of 100 left at docker.io\n"), "{page}");
     }
 
     #[test]

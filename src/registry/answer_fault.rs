@@ -68,6 +68,10 @@ fn remedy(class: ErrorClass, status: StatusCode, said: &Said, asked: Asked<'_>) 
         }
         ErrorClass::Unauthorized if asked.with_credential => "check that the credential is right and not expired",
         ErrorClass::Unauthorized => "a credential is needed: give one in a pull secret or the docker config",
+        // GitHub's says so of a wrong password too.
+        ErrorClass::Forbidden if asked.with_credential && asked.stage == ErrorStage::Token => {
+            "check that the credential is right and not expired, and let its account pull from this repository"
+        }
         ErrorClass::Forbidden if asked.with_credential => "let the credential's account pull from this repository",
         ErrorClass::Forbidden => "anonymous pulls are not allowed: give a credential",
         ErrorClass::NotFound if asked.stage == ErrorStage::Config => "push the image again: its config is gone",

@@ -59,18 +59,25 @@ pub(super) struct Authorized {
     pub authorization: Option<HeaderValue>,
 }
 
+/// A repository, and the name that it has at the server that is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub repository: &'a Repository,
+    pub path: &'a str,
+}
+
 /// Sends `ask`; when the answer is a challenge, meets it and sends `ask` again.
 ///
 /// A token that was kept may have been revoked, so a refusal of one leads to a new one, once.
 pub(super) async fn authorized(
     caller: Caller<'_>,
     tokens: &Tokens,
-    repository: &Repository,
+    place: Place<'_>,
     credential: &Credential,
     mut ask: Ask,
 ) -> Result<Authorized, Trouble> {
     let login = Login::of(credential);
-    let key = Key { origin: origin(&ask.url), repository: repository.path().to_owned(), login };
+    let key = Key { origin: origin(&ask.url), repository: place.path.to_owned(), login };
     ask.authorization = tokens.known(caller, &key, credential).await;
     let mut last = matches!(credential, Credential::BearerToken(_));
     loop {
@@ -81,7 +88,12 @@ pub(super) async fn authorized(
             (answer.status == StatusCode::UNAUTHORIZED && own && !last).then(|| Challenge::of(&answer.headers));
         match demanded.flatten() {
             Some(Challenge::Bearer(request)) => {
-                let demand = Demand { answer: &answer, request: &request, refused: ask.authorization.as_ref() };
+                let demand = Demand {
+                    answer: &answer,
+                    request: &request,
+                    refused: ask.authorization.as_ref(),
+                    repository: place.repository,
+                };
                 let granted = tokens.grant(caller, &key, demand, credential).await;
                 let Granted { authorization, fresh } = granted.map_err(|failure| Trouble::Final(failure.into()))?;
                 (ask.authorization, last) = (Some(authorization), fresh);

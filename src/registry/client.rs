@@ -1,17 +1,20 @@
 //! The room's front door: a client for a run, and sessions for its images.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 
+use super::address::authority_of;
 use super::attempts::{Trouble, canceled, retried};
-use super::endpoint::Endpoint;
+use super::endpoint::Admission;
 use super::exchange::{Account, Answer, Caller, Wire};
 use super::host::{Host, Hosts, Pauses};
 use super::item::{Item, Target};
-use super::options::{RegistryOptions, RegistrySetupError};
+use super::options::{HostOptions, RegistryOptions, RegistrySetupError};
+use super::sources::{Directory, Source};
 use super::tokens::Tokens;
 use super::transport::Transport;
 use super::turns::Turns;
@@ -26,23 +29,28 @@ use crate::resolve::RegistryTally;
 use crate::stop::Stop;
 use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
+/// A mirror has this part of a request's time to prove that it is there: behind it somebody else has what we want.
+const FIRST_CONTACT: u32 = 3;
+
 /// Asks registries; cheap to clone, and all clones are one.
 #[derive(Clone)]
 pub struct RegistryClient {
     shared: Arc<Shared>,
 }
 
-struct Shared {
-    wire: Wire,
-    options: RegistryOptions,
+/// What all images of a run share.
+pub(super) struct Shared {
+    pub(super) wire: Wire,
+    pub(super) directory: Directory,
+    settings: BTreeMap<String, HostOptions>,
     hosts: Hosts,
-    tokens: Tokens,
+    pub(super) tokens: Tokens,
 }
 
 /// Asks registries on behalf of one image: counts its requests and holds its deadline, which begins with the first.
 pub struct Session {
-    shared: Arc<Shared>,
-    account: Account,
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Account,
 }
 
 /// A manifest or config, verified.
@@ -82,8 +90,8 @@ pub(super) struct Got<T> {
 }
 
 impl<T> Got<T> {
-    fn from(server: &Endpoint, content: T, answer: Answer) -> Self {
-        Self { content, answer, endpoint: server.origin(), via: server.via }
+    fn from(source: &Source, (content, answer): (T, Answer)) -> Self {
+        Self { content, answer, endpoint: source.endpoint.origin(), via: source.via }
     }
 }
 
@@ -98,7 +106,7 @@ impl RegistryClient {
     /// A client for a run.
     ///
     /// # Errors
-    /// When a CA file cannot be used. That the system trusts no certificates is no error: plain http works without.
+    /// When a certificate, a key or a mirror cannot be used. That the system trusts no certificates is no error: plain http works without.
     pub fn new(
         options: &RegistryOptions,
         limits: &Limits,
@@ -116,8 +124,11 @@ impl RegistryClient {
             events,
             stop,
         };
+        let directory = Directory::new(options)?;
+        let settings =
+            options.hosts.iter().filter_map(|(name, host)| Some((authority_of(name)?, host.clone()))).collect();
         let (hosts, tokens) = (Hosts::default(), Tokens::default());
-        Ok(Self { shared: Arc::new(Shared { wire, options: options.clone(), hosts, tokens }) })
+        Ok(Self { shared: Arc::new(Shared { wire, directory, settings, hosts, tokens }) })
     }
 
     /// Begins to ask on behalf of one image.
@@ -181,8 +192,8 @@ impl Session {
         self.account.requests()
     }
 
-    /// Asks the mirrors in order, once each and without the credential, which was not given for them; then the
-    /// registry itself, as often as it takes.
+    /// Asks the mirrors in order, once each; then the last of all, which is the registry unless somebody stands in for
+    /// it, as often as it takes.
     pub(super) async fn fetch<T>(
         &self,
         item: &Item<'_>,
@@ -197,41 +208,82 @@ impl Session {
         item: &Item<'_>,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<Got<T>, Failure> {
-        let Shared { wire, options, hosts, tokens } = &*self.shared;
-        let name = item.registry();
-        let make = || Host::new(name, Endpoint::all(name, options), wire.limits.per_registry);
-        let host = hosts.get(name, make);
-        let caller = Caller { wire, account: &self.account, host: &host };
-        let (mirrors, registry): (Vec<_>, Vec<_>) = host.endpoints.iter().partition(|e| e.via == Via::Mirror);
-        for mirror in mirrors.into_iter().filter(|mirror| !mirror.is_down()) {
-            let anonymous = item.with(&Credential::Anonymous);
-            let asking = anonymous.ask(caller, tokens, mirror, &verify);
-            match wire.stop.or(asking).await {
-                Some(Ok((content, answer))) => return Ok(Got::from(mirror, content, answer)),
-                Some(Err(trouble)) => leave(mirror, &trouble),
+        let Shared { wire, directory, tokens, .. } = &*self.shared;
+        let (mirrors, last) = directory.sources(item.wanted).map_err(|why| item.nobody(&why))?;
+        let host = self.shared.host(item.registry());
+        let caller = Caller { wire, account: &self.account, host: &host, patience: wire.limits.request_timeout };
+        for mirror in &mirrors {
+            let item = item.with(self.shared.credential(mirror, item));
+            match wire.stop.or(ask_mirror(&item, caller, tokens, mirror, &verify)).await {
+                Some(Some(got)) => return Ok(Got::from(mirror, got)),
+                Some(None) => {}
                 None => return Err(canceled(item.subject, 0)),
             }
         }
-        let Some(registry) = registry.first() else { return Err(item.unreachable()) };
-        let (content, answer) = retried(caller, item.subject, || item.ask(caller, tokens, registry, &verify)).await?;
-        Ok(Got::from(registry, content, answer))
+        let item = item.with(self.shared.credential(&last, item));
+        // In a box, as asking holds much at once: everything that waits for it would be as large.
+        let got = retried(caller, item.subject, || Box::pin(item.ask(caller, tokens, &last, &verify))).await?;
+        Ok(Got::from(&last, got))
     }
 }
 
-fn no_target(repository: &Repository, target: &str) -> Failure {
+impl Shared {
+    /// What all images of a registry share.
+    pub(super) fn host(&self, name: &str) -> Arc<Host> {
+        let permits = self.settings_of(name).and_then(|host| host.per_registry);
+        self.hosts.get(name, || Host::new(name, permits.unwrap_or(self.wire.limits.per_registry)))
+    }
+
+    /// Who asks `source`: what is for the registry goes to the registry alone.
+    pub(super) fn credential<'a>(&'a self, source: &Source, item: &Item<'a>) -> &'a Credential {
+        match source.via {
+            Via::Registry => item.credential,
+            _ => self.mirrors_own(source).unwrap_or(&Credential::Anonymous),
+        }
+    }
+
+    /// What was given for a mirror's very host.
+    pub(super) fn mirrors_own(&self, source: &Source) -> Option<&Credential> {
+        self.settings_of(&source.host)?.credential.as_ref()
+    }
+
+    fn settings_of(&self, host: &str) -> Option<&HostOptions> {
+        self.settings.get(&authority_of(host)?)
+    }
+}
+
+/// Asks a mirror once; `None` when it does not have it. One that cannot be reached costs one attempt for the run, not
+/// one for each image, and a short one.
+async fn ask_mirror<T>(
+    item: &Item<'_>,
+    caller: Caller<'_>,
+    tokens: &Tokens,
+    mirror: &Source,
+    verify: impl Fn(&Answer) -> Result<T, Mismatch>,
+) -> Option<(T, Answer)> {
+    let admission = mirror.endpoint.admit().await?;
+    let patience = match admission {
+        Admission::First(_) => caller.patience / FIRST_CONTACT,
+        Admission::Known => caller.patience,
+    };
+    let outcome = Box::pin(item.ask(Caller { patience, ..caller }, tokens, mirror, verify)).await;
+    let (class, sent) = match outcome {
+        Ok(got) => {
+            mirror.endpoint.set_reachable(true);
+            return Some(got);
+        }
+        Err(Trouble::Request(fault)) => (fault.class, fault.sent),
+        Err(Trouble::Final(failure)) => (failure.class, failure.attempts > 0),
+    };
+    tracing::debug!(mirror = mirror.endpoint.origin(), %class, "the mirror does not have it");
+    if sent {
+        let silent = [ErrorClass::Dns, ErrorClass::Connect, ErrorClass::Tls, ErrorClass::Timeout].contains(&class);
+        mirror.endpoint.set_reachable(!silent);
+    }
+    None
+}
+
+pub(super) fn no_target(repository: &Repository, target: &str) -> Failure {
     let message = format!("{repository}: {target:?} is no tag and no digest; check the reference");
     Failure::unsent(ErrorStage::Manifest, ErrorClass::InvalidReference, message)
-}
-
-/// Goes on without `mirror`. One that cannot be reached costs one attempt for the run, not one for each image.
-fn leave(mirror: &Endpoint, trouble: &Trouble) {
-    let class = match trouble {
-        Trouble::Request(fault) => fault.class,
-        Trouble::Final(failure) => failure.class,
-    };
-    tracing::debug!(mirror = mirror.origin(), %class, "the mirror does not have it");
-    let unreachable = matches!(class, ErrorClass::Dns | ErrorClass::Connect | ErrorClass::Tls | ErrorClass::Timeout);
-    if unreachable && matches!(trouble, Trouble::Request(_)) {
-        mirror.set_down();
-    }
 }

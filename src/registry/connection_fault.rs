@@ -3,12 +3,11 @@
 use std::error::Error;
 use std::io;
 
-use jiff::Timestamp;
-use rustls::CertificateError;
-use url::Url;
+use url::{Host, Url};
 
 use super::fault::Fault;
 use super::safety::origin;
+use super::tls_fault::tls_fault;
 use super::transport::LessPublic;
 use super::words::clean;
 use crate::vocabulary::ErrorClass;
@@ -24,7 +23,7 @@ pub(super) fn connection_fault(error: &reqwest::Error, url: &Url) -> Fault {
         return Fault { sent: false, ..Fault::final_answer(ErrorClass::Refused, origin, WHAT, REMEDY) };
     }
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref()) {
-        return tls_fault(tls, origin);
+        return tls_fault(tls, url);
     }
     if error.is_timeout() {
         let what = if error.is_connect() { "cannot be connected to in time" } else { "does not answer in time" };
@@ -41,6 +40,13 @@ pub(super) fn connection_fault(error: &reqwest::Error, url: &Url) -> Fault {
 }
 
 fn broken(error: &reqwest::Error, url: &Url) -> Fault {
+    // Behind a proxy the HTTP client takes the brackets for a part of the name
+    // (https://github.com/seanmonstar/reqwest/issues/3094).
+    if matches!(url.host(), Some(Host::Ipv6(_))) && innermost(error) == "Invalid Server Name" {
+        const WHAT: &str = "cannot be asked through a proxy: its host is an IPv6 address";
+        const REMEDY: &str = "name the address in NO_PROXY, or give the registry a name";
+        return Fault { sent: false, ..Fault::final_answer(ErrorClass::Connect, &origin(url), WHAT, REMEDY) };
+    }
     let kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
     let kind = kinds.filter(|kind| *kind != io::ErrorKind::Other).last();
     let is_no_http = causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse);
@@ -72,50 +78,4 @@ fn behind<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'stat
 
 fn innermost(error: &reqwest::Error) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
-}
-
-fn tls_fault(error: &rustls::Error, origin: &str) -> Fault {
-    let (what, remedy, other_protocol) = match error {
-        rustls::Error::InvalidCertificate(error) => {
-            let (what, remedy) = certificate(error);
-            (what, remedy, false)
-        }
-        rustls::Error::InvalidMessage(_) => (
-            "does not speak TLS".to_owned(),
-            "name the host in --insecure-registry if it is meant to speak plain http",
-            true,
-        ),
-        error => (
-            format!("breaks off the TLS handshake: {}", clean(&error.to_string())),
-            "check the server's TLS settings",
-            false,
-        ),
-    };
-    Fault { other_protocol, ..Fault::final_answer(ErrorClass::Tls, origin, what, remedy) }
-}
-
-fn certificate(error: &CertificateError) -> (String, &'static str) {
-    const TIME: &str = "renew the server's certificate, or set this machine's clock";
-    const NAME: &str = "ask for the host by a name that the certificate has, or renew the certificate";
-    const TRUST: &str = "give the issuer's certificate with --ca-file, or name the host in --insecure-registry";
-    let at = |time: u64| i64::try_from(time).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let shown = |time: u64| at(time).map(|time| time.to_string()).unwrap_or_default();
-    match error {
-        CertificateError::UnknownIssuer => {
-            ("has a certificate of an issuer that is not trusted here".to_owned(), TRUST)
-        }
-        CertificateError::ExpiredContext { not_after, .. } => {
-            (format!("has a certificate that expired at {}", shown(not_after.as_secs())), TIME)
-        }
-        CertificateError::Expired => ("has a certificate that expired".to_owned(), TIME),
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            (format!("has a certificate that is not valid before {}", shown(not_before.as_secs())), TIME)
-        }
-        CertificateError::NotValidYet => ("has a certificate that is not valid yet".to_owned(), TIME),
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            (format!("has a certificate for other names: {}", clean(&presented.join(", "))), NAME)
-        }
-        CertificateError::NotValidForName => ("has a certificate for other names".to_owned(), NAME),
-        error => (format!("has a certificate that cannot be accepted: {}", clean(&error.to_string())), TRUST),
-    }
 }

@@ -1,54 +1,57 @@
-//! From a registry as references name it to the servers that are asked.
+//! A server that is asked: which protocol it speaks, and whether it can be reached. All images of a run learn together.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tokio::sync::MutexGuard;
 use url::Url;
 
-use super::options::RegistryOptions;
+use super::host::lock;
 use super::safety::origin;
-use super::transport::is_loopback;
-use crate::vocabulary::Via;
 
-/// A server that may have what a registry has.
+/// A server.
 pub(super) struct Endpoint {
-    /// whether it is the registry itself or a mirror
-    pub via: Via,
-    /// its URL; two when it is not known whether it speaks https or plain http
-    bases: Vec<Url>,
+    /// its origin; two when it is not known whether it speaks https or plain http
+    origins: Vec<Url>,
     /// which of the two it is, once the server has spoken
     spoken: OnceLock<usize>,
-    down: AtomicBool,
+    contact: AtomicU8,
+    /// held by whoever makes the first contact
+    first: tokio::sync::Mutex<()>,
+}
+
+/// Nobody knows whether the server can be reached.
+const UNKNOWN: u8 = 0;
+/// It has answered.
+const UP: u8 = 1;
+/// It cannot be reached.
+const DOWN: u8 = 2;
+
+/// The right to ask a server that may be down.
+pub(super) enum Admission<'a> {
+    /// It has answered before.
+    Known,
+    /// It was not asked before, and nobody else asks it until this is dropped.
+    First(#[expect(dead_code, reason = "it is a lock")] MutexGuard<'a, ()>),
 }
 
 impl Endpoint {
-    fn new(via: Via, bases: Vec<Url>) -> Self {
-        Self { via, bases, spoken: OnceLock::new(), down: AtomicBool::new(false) }
+    fn new(origins: Vec<Url>) -> Self {
+        Self { origins, spoken: OnceLock::new(), contact: AtomicU8::new(UNKNOWN), first: tokio::sync::Mutex::default() }
     }
 
-    /// The servers for `registry`: its mirrors in order, then itself. Empty when its name makes no URL.
-    pub(super) fn all(registry: &str, options: &RegistryOptions) -> Vec<Self> {
-        let mirrors = options.mirrors.get(registry).map(Vec::as_slice).unwrap_or_default();
-        let mut endpoints: Vec<_> =
-            mirrors.iter().map(|mirror| Self::new(Via::Mirror, vec![mirror.endpoint.clone()])).collect();
-        let bases = bases(registry, options.insecure.contains(registry));
-        if !bases.is_empty() {
-            endpoints.push(Self::new(Via::Registry, bases));
-        }
-        endpoints
-    }
-
-    /// The URLs to try, with what is known so far.
-    pub(super) fn bases(&self) -> &[Url] {
+    /// The origins to try, with what is known so far.
+    pub(super) fn origins(&self) -> &[Url] {
         match self.spoken.get() {
-            Some(at) => self.bases.get(*at..=*at).unwrap_or(&self.bases),
-            None => &self.bases,
+            Some(at) => self.origins.get(*at..=*at).unwrap_or(&self.origins),
+            None => &self.origins,
         }
     }
 
-    /// Notes that the server speaks the protocol of `base`. The first word counts.
-    pub(super) fn speaks(&self, base: &Url) {
-        if let Some(at) = self.bases.iter().position(|known| known == base) {
+    /// Notes that the server speaks the protocol of `origin`. The first word counts.
+    pub(super) fn speaks(&self, origin: &Url) {
+        if let Some(at) = self.origins.iter().position(|known| known == origin) {
             // Whoever is late has learned the same.
             let _ = self.spoken.set(at);
         }
@@ -56,92 +59,84 @@ impl Endpoint {
 
     /// Scheme, host and port, as far as they are known.
     pub(super) fn origin(&self) -> String {
-        self.bases().first().map(origin).unwrap_or_default()
+        self.origins().first().map(origin).unwrap_or_default()
     }
 
-    /// Whether a mirror could not be reached, and is not tried again.
-    pub(super) fn is_down(&self) -> bool {
-        self.down.load(Relaxed)
+    /// Waits while somebody else makes the first contact, so that a server that is down costs one attempt, however
+    /// many images ask for it at once. `None` when it is down.
+    pub(super) async fn admit(&self) -> Option<Admission<'_>> {
+        let known = || match self.contact.load(Relaxed) {
+            UP => Some(Some(Admission::Known)),
+            DOWN => Some(None),
+            _ => None,
+        };
+        match known() {
+            Some(admission) => admission,
+            None => {
+                let first = self.first.lock().await;
+                known().unwrap_or(Some(Admission::First(first)))
+            }
+        }
     }
 
-    /// Notes that a mirror cannot be reached.
-    pub(super) fn set_down(&self) {
-        self.down.store(true, Relaxed);
+    /// Notes whether the server can be reached. One that cannot is not asked again.
+    pub(super) fn set_reachable(&self, reachable: bool) {
+        self.contact.store(if reachable { UP } else { DOWN }, Relaxed);
     }
 }
 
-/// The URLs under which `registry` may answer, the more likely one first.
-///
-/// A loopback registry mostly speaks plain http, and nobody listens on the way. Of a host that may speak plain http
-/// because a user says so, https is tried first.
-fn bases(registry: &str, insecure: bool) -> Vec<Url> {
-    let (Some(https), Some(http)) = (base("https", registry), base("http", registry)) else { return Vec::new() };
-    match (is_loopback(&https), insecure) {
-        (true, _) => vec![http, https],
-        (false, true) => vec![https, http],
-        (false, false) => vec![https],
+/// All servers that were asked, by their origins.
+#[derive(Default)]
+pub(super) struct Endpoints(Mutex<HashMap<Vec<Url>, Arc<Endpoint>>>);
+
+impl Endpoints {
+    /// The server that answers under `origins`.
+    pub(super) fn get(&self, origins: Vec<Url>) -> Arc<Endpoint> {
+        let mut known = lock(&self.0);
+        match known.get(&origins) {
+            Some(endpoint) => Arc::clone(endpoint),
+            None => {
+                let endpoint = Arc::new(Endpoint::new(origins.clone()));
+                known.insert(origins, Arc::clone(&endpoint));
+                endpoint
+            }
+        }
     }
-}
-
-/// The URL of `registry` by one protocol. Docker Hub's registry is at another host than its name says; containerd and
-/// docker know that in the same way.
-pub(super) fn base(scheme: &str, registry: &str) -> Option<Url> {
-    let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
-    Url::parse(&format!("{scheme}://{host}/")).ok()
-}
-
-/// The URL of `path` below `base`'s API: `manifests/latest` of `library/nginx`.
-pub(super) fn api_url(base: &Url, repository: &str, path: &str) -> Option<Url> {
-    Url::parse(&format!("{}/v2/{repository}/{path}", base.as_str().trim_end_matches('/'))).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::Mirror;
 
-    #[test]
-    fn a_registry_has_its_urls() {
-        for (registry, insecure, expected) in [
-            ("docker.io", false, &["https://registry-1.docker.io/"][..]),
-            ("ghcr.io", false, &["https://ghcr.io/"]),
-            ("r.io:443", false, &["https://r.io/"]),
-            ("r.io:80", false, &["https://r.io:80/"]),
-            ("r.io:5000", true, &["https://r.io:5000/", "http://r.io:5000/"]),
-            ("localhost:5000", false, &["http://localhost:5000/", "https://localhost:5000/"]),
-            ("127.0.0.1:5000", false, &["http://127.0.0.1:5000/", "https://127.0.0.1:5000/"]),
-            ("[::1]:5000", true, &["http://[::1]:5000/", "https://[::1]:5000/"]),
-            ("10.0.0.1:5000", false, &["https://10.0.0.1:5000/"]),
-        ] {
-            let urls = bases(registry, insecure);
-            assert_eq!(urls.iter().map(Url::as_str).collect::<Vec<_>>(), expected, "{registry}");
-        }
-    }
-
-    #[test]
-    fn mirrors_come_before_the_registry() {
-        let mirror = |text: &str| Mirror { endpoint: Url::parse(text).unwrap() };
-        let mirrors = vec![mirror("https://m1.io/proxy"), mirror("http://localhost:5001")];
-        let options =
-            RegistryOptions { mirrors: [("docker.io".to_owned(), mirrors)].into(), ..RegistryOptions::default() };
-        let endpoints = Endpoint::all("docker.io", &options);
-        let origins: Vec<_> = endpoints.iter().map(|endpoint| (endpoint.origin(), endpoint.via)).collect();
-        let expected = [
-            ("https://m1.io".to_owned(), Via::Mirror),
-            ("http://localhost:5001".to_owned(), Via::Mirror),
-            ("https://registry-1.docker.io".to_owned(), Via::Registry),
-        ];
-        assert_eq!(origins, expected);
-        let url = api_url(&endpoints[0].bases()[0], "library/nginx", "manifests/1").unwrap();
-        assert_eq!(url.as_str(), "https://m1.io/proxy/v2/library/nginx/manifests/1");
+    fn urls(texts: &[&str]) -> Vec<Url> {
+        texts.iter().map(|text| Url::parse(text).unwrap()).collect()
     }
 
     #[test]
     fn what_a_server_spoke_is_kept() {
-        let endpoint = &Endpoint::all("localhost:5000", &RegistryOptions::default())[0];
-        let https = endpoint.bases()[1].clone();
-        endpoint.speaks(&https);
-        assert_eq!(endpoint.bases(), [https]);
-        assert_eq!(endpoint.origin(), "https://localhost:5000");
+        let endpoints = Endpoints::default();
+        let origins = urls(&["http://localhost:5000/", "https://localhost:5000/"]);
+        let endpoint = endpoints.get(origins.clone());
+        endpoint.speaks(&origins[1]);
+        let same = endpoints.get(origins.clone());
+        assert_eq!((same.origins(), same.origin().as_str()), (&origins[1..], "https://localhost:5000"));
+        let other = endpoints.get(urls(&["http://localhost:5000/"]));
+        assert_eq!(other.origin(), "http://localhost:5000");
+    }
+
+    #[tokio::test]
+    async fn one_makes_the_first_contact() {
+        for reachable in [true, false] {
+            let endpoint = Endpoints::default().get(urls(&["https://m.io/"]));
+            let first = endpoint.admit().await;
+            assert!(matches!(first, Some(Admission::First(_))));
+            let (others, ()) = tokio::join!(futures::future::join_all((0..9).map(|_| endpoint.admit())), async {
+                tokio::task::yield_now().await;
+                endpoint.set_reachable(reachable);
+                drop(first);
+            });
+            let expected = |other: &Option<Admission<'_>>| matches!(other, Some(Admission::Known)) == reachable;
+            assert!(others.iter().all(expected));
+        }
     }
 }

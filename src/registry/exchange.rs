@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -53,6 +54,8 @@ pub(super) struct Caller<'a> {
     pub wire: &'a Wire,
     pub account: &'a Account,
     pub host: &'a Host,
+    /// for one request
+    pub patience: Duration,
 }
 
 /// A request.
@@ -63,6 +66,8 @@ pub(super) struct Ask {
     pub guard: Guard,
     pub accept: &'static str,
     pub authorization: Option<HeaderValue>,
+    /// what a user wants this server to be sent; it may be secret
+    pub headers: HeaderMap,
     /// a body, `application/x-www-form-urlencoded`
     pub form: Option<String>,
     /// the most bytes that a success may have
@@ -127,7 +132,7 @@ impl<'a> Caller<'a> {
         self.host.count_request();
         // Only the first request begins the image's time.
         let _ = self.account.deadline.set(now.checked_add(limits.image_timeout).unwrap_or(run));
-        now.checked_add(limits.request_timeout).unwrap_or(run).min(self.deadline())
+        now.checked_add(self.patience).unwrap_or(run).min(self.deadline())
     }
 }
 
@@ -179,6 +184,7 @@ pub(super) async fn exchange(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fa
             .map_err(|why| Fault::refused(&answer.origin(), "a redirect", &why))?;
         if target.origin() != ask.url.origin() {
             ask.authorization = None;
+            ask.headers.clear();
             ask.guard = Guard::SentBy(answer.reach);
         }
         ask.url = target;
@@ -194,7 +200,8 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     }
     let route = caller.wire.transport.route(&ask.url, ask.guard);
     let client = caller.wire.transport.client(route).map_err(|error| connection_fault(&error, &ask.url))?;
-    let mut request = client.request(ask.method.clone(), ask.url.clone()).header(header::ACCEPT, ask.accept);
+    let request = client.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
+    let mut request = request.header(header::ACCEPT, ask.accept);
     if let Some(authorization) = &ask.authorization {
         request = request.header(header::AUTHORIZATION, authorization);
     }

@@ -1,5 +1,6 @@
 //! What went wrong with one exchange, before it is known how often it was tried.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::safety::Refusal;
@@ -16,7 +17,7 @@ pub(super) struct Fault {
     /// what happened, as the end of a sentence that begins with the server
     pub what: String,
     /// what a user can do
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
     /// the status, when there was an answer
     pub status: Option<u16>,
     /// what `Retry-After` said
@@ -42,12 +43,17 @@ pub(super) struct Subject<'a> {
 
 impl Fault {
     /// A fault of an answer that was understood, and that will not change.
-    pub(super) fn final_answer(class: ErrorClass, origin: &str, what: impl Into<String>, remedy: &'static str) -> Self {
+    pub(super) fn final_answer(
+        class: ErrorClass,
+        origin: &str,
+        what: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
             class,
             origin: origin.to_owned(),
             what: what.into(),
-            remedy,
+            remedy: remedy.into(),
             status: None,
             retry_after: None,
             transient: false,

@@ -4,36 +4,32 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::endpoint::Endpoint;
-use super::retry::quota;
+use super::quota::Quotas;
 use crate::resolve::RegistryTally;
 
 /// A registry, as references name it.
 pub(super) struct Host {
     /// `docker.io`, `localhost:5000`
     pub name: String,
-    /// who is asked, in order; the registry itself is the last
-    pub endpoints: Vec<Endpoint>,
+    /// what is left of its quota, by login
+    pub quotas: Quotas,
     /// requests that may be in flight to it
     pub permits: usize,
     requests: AtomicU64,
     bytes: AtomicU64,
-    rate_limit: Mutex<Option<(u64, u64)>>,
 }
 
 impl Host {
     /// A registry to which at most `permits` requests are in flight.
-    pub(super) fn new(name: &str, endpoints: Vec<Endpoint>, permits: usize) -> Self {
+    pub(super) fn new(name: &str, permits: usize) -> Self {
         Self {
             name: name.to_owned(),
-            endpoints,
+            quotas: Quotas::of(name),
             permits,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            rate_limit: Mutex::default(),
         }
     }
 
@@ -47,22 +43,14 @@ impl Host {
         self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Notes what the registry's headers say of its quota.
-    pub(super) fn note_quota(&self, headers: &HeaderMap) {
-        if let (Some(limit), Some(remaining)) =
-            (quota(headers, "ratelimit-limit"), quota(headers, "ratelimit-remaining"))
-        {
-            *lock(&self.rate_limit) = Some((limit, remaining));
-        }
-    }
-
     /// How the registry fared so far.
     pub(super) fn tally(&self) -> RegistryTally {
         RegistryTally {
             host: self.name.clone(),
             requests: self.requests.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
-            rate_limit: *lock(&self.rate_limit),
+            rate_limit: self.quotas.last(),
+            is_held: self.quotas.is_held(),
         }
     }
 }

@@ -1,21 +1,25 @@
 //! What is asked for in a repository, and how one server is asked for it.
 
 use http::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
-use super::authorization::{Authorized, authorized};
-use super::endpoint::{Endpoint, api_url};
+use super::authorization::{Authorized, Login, Place, authorized};
+use super::endpoint::Endpoint;
 use super::exchange::{Answer, Ask, Caller};
 use super::fault::{Fault, Subject};
+use super::quota::Pull;
 use super::safety::Guard;
+use super::sources::{NoSource, Source, Wanted, What};
 use super::tokens::Tokens;
 use super::verify::Mismatch;
 use super::words::Confidence;
 use crate::credentials::Credential;
+use crate::event::Event;
 use crate::image::{Digest, Failure, MediaType, Reference, Repository};
-use crate::vocabulary::{ErrorClass, ErrorStage};
+use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// A tag or a digest, safe to be part of a URL.
 pub(super) struct Target {
@@ -45,11 +49,11 @@ impl Target {
 pub(super) struct Item<'a> {
     /// for messages
     pub subject: Subject<'a>,
-    repository: &'a Repository,
-    /// as whom
+    pub wanted: Wanted<'a>,
+    /// of a further page of a list
+    query: Option<&'a str>,
     pub credential: &'a Credential,
     method: Method,
-    path: String,
     accept: &'static str,
 }
 
@@ -62,39 +66,55 @@ impl<'a> Item<'a> {
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
-        let path = format!("manifests/{}", target.text);
-        Self { subject, repository, credential, method, path, accept: MediaType::ACCEPT }
+        let what = match target.digest {
+            Some(_) => What::Manifest(&target.text),
+            None => What::Tag(&target.text),
+        };
+        Self {
+            subject,
+            wanted: Wanted { repository, what },
+            query: None,
+            credential,
+            method,
+            accept: MediaType::ACCEPT,
+        }
     }
 
     /// A config.
     pub(super) fn config(
         name: &'a str,
         repository: &'a Repository,
-        digest: &Digest,
+        digest: &'a Digest,
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Config, name, server: "" };
-        let path = format!("blobs/{digest}");
-        Self { subject, repository, credential, method: Method::GET, path, accept: "*/*" }
+        let wanted = Wanted { repository, what: What::Blob(digest.as_str()) };
+        Self { subject, wanted, query: None, credential, method: Method::GET, accept: "*/*" }
+    }
+
+    /// The API itself, which says whether a login is good; `repository` is any that the credential applies to.
+    pub(super) fn api(repository: &'a Repository, credential: &'a Credential) -> Self {
+        let subject = Subject { stage: ErrorStage::Credentials, name: repository.registry(), server: "" };
+        let wanted = Wanted { repository, what: What::Api };
+        Self { subject, wanted, query: None, credential, method: Method::GET, accept: "*/*" }
     }
 
     /// What is attached to a manifest.
     pub(super) fn referrers(
         name: &'a str,
         repository: &'a Repository,
-        digest: &Digest,
-        query: Option<&str>,
+        digest: &'a Digest,
+        query: Option<&'a str>,
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Attachments, name, server: "" };
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        let path = format!("referrers/{digest}{query}");
-        Self { subject, repository, credential, method: Method::GET, path, accept: MediaType::ACCEPT }
+        let wanted = Wanted { repository, what: What::Referrers(digest.as_str()) };
+        Self { subject, wanted, query, credential, method: Method::GET, accept: MediaType::ACCEPT }
     }
 
     /// The registry that references name.
     pub(super) fn registry(&self) -> &'a str {
-        self.repository.registry()
+        self.wanted.repository.registry()
     }
 
     /// The same, asked for by someone else.
@@ -105,11 +125,19 @@ impl<'a> Item<'a> {
         Item { credential, ..self.clone() }
     }
 
-    /// The failure of a registry whose name makes no URL.
-    pub(super) fn unreachable(&self) -> Failure {
-        let message =
-            format!("{}: {} cannot be the host of a URL; check the reference", self.subject.name, self.registry());
-        Failure::unsent(self.subject.stage, ErrorClass::InvalidReference, message)
+    /// The failure when nobody may be asked.
+    pub(super) fn nobody(&self, why: &NoSource) -> Failure {
+        let (class, remedy) = match why {
+            NoSource::Blocked { .. } => {
+                (ErrorClass::Refused, "the registry was not asked; take the block away if it is wrong")
+            }
+            NoSource::Nobody(_) => {
+                (ErrorClass::Refused, "look at the capabilities in hosts.toml, and at the locations in registries.conf")
+            }
+            NoSource::NoHost(_) => (ErrorClass::InvalidReference, "check the reference"),
+        };
+        let message = format!("{}: {why}; {remedy}", self.subject.name);
+        Failure::unsent(self.subject.stage, class, message)
     }
 
     /// Asks one server once. As long as it is not known whether it speaks https or plain http, and it does not
@@ -118,49 +146,77 @@ impl<'a> Item<'a> {
         &self,
         caller: Caller<'_>,
         tokens: &Tokens,
-        endpoint: &Endpoint,
+        source: &Source,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
-        let mut outcome = Err(Trouble::Final(self.unreachable().into()));
-        for base in endpoint.bases() {
-            let Some(url) = api_url(base, self.repository.path(), &self.path) else { continue };
-            outcome = self.send(caller, tokens, url).await;
-            match &outcome {
-                Ok(Authorized { answer, .. }) if answer.wants_tls() => continue,
-                Err(Trouble::Request(fault)) if fault.other_protocol => continue,
-                Ok(_) => endpoint.speaks(base),
-                Err(_) => {}
+        let login = Login::of(self.credential);
+        let pull = self.begin_pull(caller, source, &login)?;
+        let no_url = NoSource::NoHost(source.host.clone());
+        let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
+        for origin in source.endpoint.origins() {
+            let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
+            outcome = self.send(caller, tokens, source, url).await;
+            if is_understood(&source.endpoint, origin, outcome.as_ref().map(|authorized| &authorized.answer)) {
+                break;
             }
-            break;
         }
-        self.judge(caller, outcome?, verify)
+        let authorized = outcome?;
+        if source.via == Via::Registry {
+            caller.host.quotas.note(&login, &authorized.answer.headers, pull);
+        }
+        self.judge(caller, source, authorized, verify)
     }
 
-    async fn send(&self, caller: Caller<'_>, tokens: &Tokens, url: Url) -> Result<Authorized, Trouble> {
+    /// The right to fetch a manifest where that counts as a pull.
+    fn begin_pull<'c>(&self, caller: Caller<'c>, source: &Source, login: &Login) -> Result<Option<Pull<'c>>, Trouble> {
+        let is_pull = self.method == Method::GET && self.subject.stage == ErrorStage::Manifest;
+        if !is_pull || source.via != Via::Registry {
+            return Ok(None);
+        }
+        let wire = caller.wire;
+        caller.host.quotas.begin_pull(login).map(Some).map_err(|held| {
+            if held.is_first {
+                let left = wire.stop.deadline().saturating_duration_since(Instant::now());
+                let (host, reason) = (caller.host.name.clone(), format!("it has {}", held.left));
+                wire.events.emit(Event::Paused { host, seconds: left.as_secs(), reason });
+            }
+            held.fault(&source.endpoint.origin()).into()
+        })
+    }
+
+    async fn send(
+        &self,
+        caller: Caller<'_>,
+        tokens: &Tokens,
+        source: &Source,
+        url: Url,
+    ) -> Result<Authorized, Trouble> {
         let ask = Ask {
             method: self.method.clone(),
             url,
             guard: Guard::Named,
             accept: self.accept,
             authorization: None,
+            headers: source.headers.clone(),
             form: None,
             cap: caller.wire.limits.document_bytes,
         };
-        authorized(caller, tokens, self.repository, self.credential, ask).await
+        let place = Place { repository: self.wanted.repository, path: &source.repository };
+        authorized(caller, tokens, place, self.credential, ask).await
     }
 
     fn judge<T>(
         &self,
         caller: Caller<'_>,
+        source: &Source,
         authorized: Authorized,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,
     ) -> Result<(T, Answer), Trouble> {
         let Authorized { answer, authorization } = authorized;
-        caller.host.note_quota(&answer.headers);
         if answer.status != StatusCode::OK {
             let with_credential = !matches!(self.credential, Credential::Anonymous);
             let asked = Asked { stage: self.subject.stage, registry: self.registry(), with_credential };
-            let confidence = Confidence::of(self.credential, authorization.as_ref());
+            let confidence = Confidence::of(self.credential, authorization.as_ref()).with(&source.headers);
             return Err(answer_fault(&answer, asked, &confidence, caller.wire.clock.now()).into());
         }
         match verify(&answer) {
@@ -173,6 +229,17 @@ impl<'a> Item<'a> {
             }
         }
     }
+}
+
+/// Whether the server speaks the protocol of `base`, as far as `outcome` tells; it is noted.
+pub(super) fn is_understood(endpoint: &Endpoint, base: &Url, outcome: Result<&Answer, &Trouble>) -> bool {
+    match outcome {
+        Ok(answer) if answer.wants_tls() => return false,
+        Err(Trouble::Request(fault)) if fault.other_protocol => return false,
+        Ok(_) => endpoint.speaks(base),
+        Err(_) => {}
+    }
+    true
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use secrecy::ExposeSecret;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +21,7 @@ use super::host::lock;
 use super::safety::{self, Guard};
 use super::words::Confidence;
 use crate::credentials::Credential;
-use crate::image::Failure;
+use crate::image::{Failure, Repository};
 use crate::vocabulary::{ErrorClass, ErrorStage};
 
 /// How long a token is good for when its server does not say (the specification's default).
@@ -84,6 +84,8 @@ pub(super) struct Demand<'a> {
     pub request: &'a TokenRequest,
     /// the token that it refused
     pub refused: Option<&'a HeaderValue>,
+    /// of which repository, for messages
+    pub repository: &'a Repository,
 }
 
 impl Tokens {
@@ -120,7 +122,7 @@ impl Tokens {
     ) -> Result<Granted, Failure> {
         let slot = Arc::clone(lock(&self.slots).entry(key.clone()).or_default());
         let flights = slot.flights.load(Relaxed);
-        let name = format!("{}/{}", caller.host.name, key.repository);
+        let name = demand.repository.to_string();
         let subject = Subject { stage: ErrorStage::Token, name: &name, server: "" };
         let Ok(mut last) = timeout_at(caller.deadline(), slot.last.lock()).await else {
             return Err(waited_too_long(demand.answer).into_failure(subject, 0));
@@ -194,7 +196,8 @@ fn ask(mut realm: Url, guard: Guard, request: &TokenRequest, credential: &Creden
     }
     let method = if form.is_some() { Method::POST } else { Method::GET };
     let authorization = authorization::basic(credential);
-    Ask { method, url: realm, guard, accept: "application/json", authorization, form, cap }
+    let headers = HeaderMap::new();
+    Ask { method, url: realm, guard, accept: "application/json", authorization, headers, form, cap }
 }
 
 #[derive(serde::Deserialize)]

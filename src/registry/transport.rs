@@ -1,27 +1,22 @@
-//! Connections: HTTP clients that share one TLS configuration and differ in the addresses that they may connect to.
+//! Connections: HTTP clients that differ in the addresses that they may connect to, and in whom they trust.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
-use rustls_platform_verifier::Verifier;
 use url::{Host, Url};
 
-use super::endpoint::base;
 use super::host::lock;
 use super::options::{RegistryOptions, RegistrySetupError};
 use super::safety::{Guard, Reach};
+use super::trust::{Trust, TrustClass};
 
 /// Gives out HTTP clients.
 pub(super) struct Transport {
-    tls: rustls::ClientConfig,
+    trust: Trust,
     proxies: Matcher,
-    /// as their URLs name them
-    insecure: BTreeSet<String>,
     connect_timeout: Duration,
     clients: Mutex<HashMap<Route, reqwest::Client>>,
 }
@@ -32,11 +27,21 @@ pub(super) struct Transport {
 pub(super) struct Route {
     /// the addresses that may be connected to; through a proxy this cannot be judged
     guard: Option<Guard>,
-    /// whether the server's certificate must be good
-    verified: bool,
+    /// how TLS is spoken
+    trust: TrustClass,
 }
 
 impl Route {
+    /// Whether a proxy is asked to connect.
+    pub(super) fn is_proxied(self) -> bool {
+        self.guard.is_none()
+    }
+
+    /// Whether the server's certificate must be good.
+    pub(super) fn is_verified(self) -> bool {
+        self.trust.is_verified()
+    }
+
     /// The reach of the server, of which `peer` is the address that was connected to. Behind a proxy it is not known;
     /// the server then counts as public, which allows it least.
     pub(super) fn reach(self, url: &Url, peer: Option<std::net::SocketAddr>) -> Reach {
@@ -48,28 +53,17 @@ impl Route {
 }
 
 impl Transport {
-    /// Reads the certificates that are trusted.
+    /// Reads the certificates that are trusted, and those that are shown.
     pub(super) fn new(options: &RegistryOptions, connect_timeout: Duration) -> Result<Self, RegistrySetupError> {
-        Ok(Self {
-            tls: tls_config(read_ca_files(options)?)?,
-            proxies: Matcher::from_system(),
-            insecure: options
-                .insecure
-                .iter()
-                .filter_map(|host| base("https", host))
-                .map(|url| authority(&url))
-                .collect(),
-            connect_timeout,
-            clients: Mutex::default(),
-        })
+        let (trust, proxies) = (Trust::new(options)?, Matcher::from_system());
+        Ok(Self { trust, proxies, connect_timeout, clients: Mutex::default() })
     }
 
     /// How `url` is reached when only addresses that `guard` allows may be connected to.
     pub(super) fn route(&self, url: &Url, guard: Guard) -> Route {
-        let verified = url.scheme() != "https" || !self.insecure.contains(&authority(url));
         let proxied = !is_loopback(url)
             && url.as_str().parse().is_ok_and(|uri: http::Uri| self.proxies.intercept(&uri).is_some());
-        Route { guard: (!proxied).then_some(guard), verified }
+        Route { guard: (!proxied).then_some(guard), trust: self.trust.class(url, guard == Guard::Named) }
     }
 
     /// The client for `route`; the same one each time, for the sake of its connections.
@@ -84,6 +78,11 @@ impl Transport {
     }
 
     fn build(&self, route: Route) -> Result<reqwest::Client, reqwest::Error> {
+        self.builder(route).tls_backend_preconfigured(self.trust.tls_config(route.trust)).build()
+    }
+
+    /// Everything about a client for `route` but its TLS.
+    pub(super) fn builder(&self, route: Route) -> reqwest::ClientBuilder {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("imagefacts/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
@@ -92,13 +91,9 @@ impl Transport {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false);
-        let builder = match route.guard {
+        match route.guard {
             Some(guard) => builder.no_proxy().dns_resolver(GuardedResolver(guard)),
             None => builder,
-        };
-        match route.verified {
-            true => builder.tls_backend_preconfigured(self.tls.clone()).build(),
-            false => builder.tls_danger_accept_invalid_certs(true).build(),
         }
     }
 }
@@ -125,12 +120,6 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Host and port of `url`, without the default port.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
 /// Whether `url` names this machine. No proxy is asked for that: it would look at itself.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -139,54 +128,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn read_ca_files(options: &RegistryOptions) -> Result<Vec<CertificateDer<'static>>, RegistrySetupError> {
-    let mut certificates = Vec::new();
-    for path in &options.ca_files {
-        let pem = std::fs::read(path).map_err(|source| RegistrySetupError::CaFile { path: path.clone(), source })?;
-        let unusable = |why: String| RegistrySetupError::CaContent { path: path.clone(), why };
-        let before = certificates.len();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-            rustls::RootCertStore::empty().add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
-            certificates.push(certificate);
-        }
-        if certificates.len() == before {
-            return Err(unusable("no CERTIFICATE section in it".to_owned()));
-        }
-    }
-    Ok(certificates)
-}
-
-/// Trusts the system's certificates and `extra`. Where the system has none, `extra` alone: plain http to a loopback
-/// registry must work there too, and https says that the issuer is unknown.
-fn tls_config(extra: Vec<CertificateDer<'static>>) -> Result<rustls::ClientConfig, RegistrySetupError> {
-    let failed = |error: rustls::Error| RegistrySetupError::Client(error.to_string());
-    // The program has installed it; a test or another program that uses this library may not have.
-    let provider = CryptoProvider::get_default().cloned().unwrap_or_else(|| {
-        // Of two that do this at once the later one is told so, and both have the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Arc::new(rustls::crypto::ring::default_provider())
-    });
-    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(failed)?;
-    let mut config = match Verifier::new_with_extra_roots(extra.clone(), provider) {
-        Ok(verifier) => config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth(),
-        Err(error) => {
-            tracing::warn!(%error, "the system's certificates cannot be used");
-            let mut roots = rustls::RootCertStore::empty();
-            roots.add_parsable_certificates(extra);
-            config.with_root_certificates(roots).with_no_client_auth()
-        }
-    };
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     fn url(text: &str) -> Url {
@@ -195,25 +138,6 @@ mod tests {
 
     fn transport(options: &RegistryOptions) -> Result<Transport, RegistrySetupError> {
         Transport::new(options, Duration::from_secs(5))
-    }
-
-    #[test]
-    fn only_named_hosts_may_show_any_certificate() {
-        let insecure = ["r.io:8443", "plain.io", "[fd00::1]:5000", "Std.io:443", "docker.io"].map(str::to_owned).into();
-        let transport = transport(&RegistryOptions { insecure, ..RegistryOptions::default() }).unwrap();
-        for (at, verified) in [
-            ("https://r.io:8443/v2/", false),
-            ("https://plain.io/v2/", false),
-            ("https://[fd00::1]:5000/v2/", false),
-            ("https://std.io/v2/", false),
-            ("https://registry-1.docker.io/v2/", false),
-            ("https://auth.docker.io/token", true),
-            ("https://r.io/v2/", true),
-            ("https://plain.io:444/v2/", true),
-            ("https://sub.plain.io/v2/", true),
-        ] {
-            assert_eq!(transport.route(&url(at), Guard::Named).verified, verified, "{at}");
-        }
     }
 
     #[test]
@@ -240,22 +164,5 @@ mod tests {
         assert!(format!("{error:?}").contains("LessPublic"), "{error:?}");
         let untouched = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
         assert!(untouched.is_err(), "a connection was made");
-    }
-
-    #[test]
-    fn an_unusable_ca_file_is_named() {
-        for (content, why) in [("", "no CERTIFICATE section"), ("-----BEGIN CERTIFICATE-----\nAAAA\n", "")] {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(content.as_bytes()).unwrap();
-            let ca_files = vec![file.path().to_owned()];
-            let Err(error) = transport(&RegistryOptions { ca_files, ..RegistryOptions::default() }) else {
-                panic!("{content:?} is taken")
-            };
-            let message = error.to_string();
-            assert!(message.contains(&file.path().display().to_string()) && message.contains(why), "{message}");
-        }
-        let ca_files = vec!["/nonexistent/ca.pem".into()];
-        let missing = transport(&RegistryOptions { ca_files, ..RegistryOptions::default() });
-        assert!(matches!(missing, Err(RegistrySetupError::CaFile { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! Words of servers in our messages: cleaned, cut, and never our own secrets sent back to us.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 
 use super::fault::Subject;
@@ -34,7 +34,7 @@ fn is_hidden(c: char) -> bool {
 pub(super) struct Confidence(Vec<String>);
 
 impl Confidence {
-    /// The secrets in `credential` and in what was sent as `Authorization`, in the forms in which they were sent.
+    /// The secrets in `credential`, and in what was sent as `Authorization`, in the forms in which they were sent.
     pub(super) fn of(credential: &Credential, authorization: Option<&HeaderValue>) -> Self {
         let mut secrets = match credential {
             Credential::Anonymous => Vec::new(),
@@ -46,10 +46,19 @@ impl Confidence {
         };
         let sent = authorization.and_then(|value| value.to_str().ok()).and_then(|text| text.split_once(' '));
         secrets.extend(sent.map(|(_, secret)| secret.to_owned()));
+        Self(Vec::new()).and(secrets)
+    }
+
+    /// As well, what a user wants the server to be sent.
+    pub(super) fn with(self, headers: &HeaderMap) -> Self {
+        let values = headers.values().filter_map(|value| value.to_str().ok());
+        self.and(values.flat_map(|value| value.split(' ')).map(str::to_owned).collect())
+    }
+
+    fn and(mut self, secrets: Vec<String>) -> Self {
         let bare: Vec<_> = secrets.iter().map(|secret| letters(secret)).collect();
-        secrets.extend(bare);
-        secrets.retain(|secret| !secret.is_empty());
-        Self(secrets)
+        self.0.extend(secrets.into_iter().chain(bare).filter(|secret| !secret.is_empty()));
+        self
     }
 
     /// `text`, cleaned; nothing when it repeats a secret.

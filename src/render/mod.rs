@@ -2,6 +2,7 @@
 //!
 //! What is rendered here is text without control sequences; whatever came from outside is cleaned.
 
+mod check;
 mod diff;
 mod inspect;
 mod json;
@@ -10,6 +11,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Marks, check};
 pub use diff::diff;
 pub use inspect::inspect;
 pub use json::json;

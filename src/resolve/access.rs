@@ -2,32 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use super::Access;
+use super::head::head;
+use super::{Access, Named};
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
 use crate::registry::{Fetched, Session};
-use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass};
+use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, Via};
 
 /// What candidates there are for a reference, and what became of those that were tried.
 #[derive(Default)]
 pub(super) struct Attempts {
     candidates: Candidates,
     tried: Vec<(Credential, Outcome)>,
+    /// whether what the reference names is asked for before it is fetched
+    head_first: bool,
 }
 
 /// What the registry said to a credential: `Err` with the class of its refusal.
 type Outcome = Result<(), ErrorClass>;
 
-/// What a reference names, and how it was read.
+/// What a reference names, and how it may be read.
 pub(super) struct Opened {
-    pub(super) fetched: Fetched,
+    pub(super) top: Top,
     pub(super) credential: Credential,
 }
 
+/// The document that a reference names.
+pub(super) struct Top {
+    pub(super) named: Named,
+    /// absent where only its digest was asked for
+    pub(super) fetched: Option<Fetched>,
+}
+
 impl Attempts {
-    /// Nothing was tried of `candidates` yet.
-    pub(super) fn new(candidates: Candidates) -> Self {
-        Self { candidates, tried: Vec::new() }
+    /// Nothing was tried of `candidates` yet. With `head_first` what the reference names is asked for before it is
+    /// fetched, as the document may be known.
+    pub(super) fn new(candidates: Candidates, head_first: bool) -> Self {
+        Self { candidates, tried: Vec::new(), head_first }
     }
 
     /// Tries one candidate after the other until one is accepted.
@@ -41,7 +52,7 @@ impl Attempts {
                 continue;
             }
             match self.attempt(session, reference, &candidate.credential).await {
-                Ok(fetched) => return Ok(Opened { fetched, credential: candidate.credential }),
+                Ok(top) => return Ok(Opened { top, credential: candidate.credential }),
                 Err(failure) if is_refusal(failure.class) => {
                     let next = (candidate.source == AccessSource::PullSecret, failure);
                     let is_better = |best: &(bool, Failure)| weight(&next) > weight(best);
@@ -130,14 +141,13 @@ impl Attempts {
         session: &Session,
         reference: &Reference,
         credential: &Credential,
-    ) -> Result<Fetched, Failure> {
-        let asking = session.manifest(reference.repository(), reference.target(), credential);
-        let answer = Box::pin(asking).await;
+    ) -> Result<Top, Failure> {
+        let answer = Box::pin(top(session, reference, credential, self.head_first)).await;
         match &answer {
-            Ok(_) => self.tried.push((credential.clone(), Ok(()))),
+            Ok(top) if top.named.via != Via::Mirror => self.tried.push((credential.clone(), Ok(()))),
             Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
-            // Nothing was said about the credential.
-            Err(_) => {}
+            // Nothing was said about the credential; to a mirror it is not even shown.
+            Ok(_) | Err(_) => {}
         }
         answer
     }
@@ -146,6 +156,23 @@ impl Attempts {
         let known = self.tried.iter().find(|(tried, _)| tried.is_same_as(credential));
         known.map(|(_, outcome)| *outcome)
     }
+}
+
+/// Asks what `reference` names. With `head_first` its digest is asked for alone: the document may be known by it, and
+/// whether a credential is accepted can be learned so too.
+async fn top(
+    session: &Session,
+    reference: &Reference,
+    credential: &Credential,
+    head_first: bool,
+) -> Result<Top, Failure> {
+    let (repository, target) = (reference.repository(), reference.target());
+    if head_first && let Some(named) = head(session, repository, target, credential).await? {
+        return Ok(Top { named, fetched: None });
+    }
+    let fetched = session.manifest(repository, target, credential).await?;
+    let (digest, via, endpoint) = (fetched.digest.clone(), fetched.via, fetched.endpoint.clone());
+    Ok(Top { named: Named { digest, via, endpoint, as_of: None }, fetched: Some(fetched) })
 }
 
 /// Whether another credential may be answered otherwise. Many registries say 404 of what one may not see.

@@ -64,6 +64,13 @@ pub struct Answer {
     pub requests: u64,
 }
 
+impl Answer {
+    /// What a registry says in this run that the reference names: an earlier answer is no word of today.
+    pub fn named_now(&self) -> Option<&Named> {
+        self.named.as_ref().filter(|named| named.via != Via::Cache)
+    }
+}
+
 /// What a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
@@ -138,6 +145,8 @@ pub struct RegistryTally {
     pub bytes: u64,
     /// `RateLimit-Limit`, `RateLimit-Remaining`
     pub rate_limit: Option<(u64, u64)>,
+    /// whether manifests were not asked for, to leave the last pulls of its quota to the cluster
+    pub is_held: bool,
 }
 
 /// Something that is attached to a manifest.

@@ -8,6 +8,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Looked;
+use super::head::head;
+use super::stored::Stored;
 use crate::credentials::Credential;
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, Repository};
 use crate::once_map::OnceMap;
@@ -20,13 +22,15 @@ pub(super) struct Source<'a> {
     pub(super) session: &'a Session,
     pub(super) repository: &'a Repository,
     pub(super) credential: &'a Credential,
+    /// its registry cannot be asked: only what is known already is to be had
+    pub(super) is_offline: bool,
 }
 
 /// A manifest or index, parsed.
 #[derive(Debug)]
 pub(super) struct Parsed {
     pub(super) document: Document,
-    media_type: String,
+    pub(super) media_type: String,
     /// of the raw document in bytes
     size: u64,
     /// a schema 1 manifest holds its config in itself
@@ -34,8 +38,9 @@ pub(super) struct Parsed {
 }
 
 /// The documents of a run.
-#[derive(Default)]
 pub(super) struct Documents {
+    /// those of earlier runs
+    pub(super) stored: Stored,
     manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
     configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
@@ -75,21 +80,55 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
 }
 
 impl Documents {
+    /// None yet, but those that earlier runs `stored`.
+    pub(super) fn new(stored: Stored) -> Self {
+        Self { stored, manifests: Shelf::default(), configs: Shelf::default() }
+    }
+
     /// Parses and keeps what was fetched.
-    pub(super) fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
+    pub(super) async fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
         let parsed = Arc::new(Parsed::new(fetched)?);
         self.manifests.done.offer(fetched.digest.clone(), Arc::clone(&parsed));
+        self.stored.keep(&fetched.digest, &parsed.media_type, &fetched.bytes).await;
         Ok(parsed)
     }
 
-    /// The manifest or index that `digest` names.
+    /// The manifest or index that `digest` names, which a registry named in this run.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        // A request's future is large, and many are held by others: on the heap they are small for those.
-        let fetch = Box::pin(async {
-            let fetched = source.session.manifest(source.repository, digest.as_str(), source.credential).await?;
-            Ok(Arc::new(Parsed::new(&fetched)?))
+        let read = Box::pin(self.read_manifest(source, digest));
+        self.manifests.get_or_fetch(source, digest.clone(), read).await
+    }
+
+    /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
+    pub(super) async fn running(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        let Source { session, repository, credential, is_offline } = source;
+        let confirm_or_fetch = Box::pin(async {
+            let is_confirmed = is_offline
+                || self.stored.has(digest).await
+                    && head(session, repository, digest.as_str(), credential).await?.is_some();
+            match is_confirmed {
+                true => self.read_manifest(source, digest).await,
+                false => self.fetch_manifest(source, digest).await,
+            }
         });
-        self.manifests.get_or_fetch(source, digest.clone(), fetch).await
+        self.manifests.get_or_fetch(source, digest.clone(), confirm_or_fetch).await
+    }
+
+    async fn read_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        match self.stored.manifest(digest).await {
+            Some(parsed) => Ok(Arc::new(parsed)),
+            None => self.fetch_manifest(source, digest).await,
+        }
+    }
+
+    async fn fetch_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        source.require_online(ErrorStage::Manifest, digest)?;
+        // A request's future is large, and many are held by others: on the heap it is small for those.
+        let asking = source.session.manifest(source.repository, digest.as_str(), source.credential);
+        let fetched = Box::pin(asking).await?;
+        let parsed = Parsed::new(&fetched)?;
+        self.stored.keep(digest, &parsed.media_type, &fetched.bytes).await;
+        Ok(Arc::new(parsed))
     }
 
     /// The manifest or index that an index's entry points at; its size must be as the entry says.
@@ -112,9 +151,15 @@ impl Documents {
         descriptor: &Descriptor,
     ) -> Result<Arc<ImageConfig>, Failure> {
         let fetch = Box::pin(async {
+            if let Some(config) = self.stored.config(descriptor).await {
+                return Ok(Arc::new(config));
+            }
+            source.require_online(ErrorStage::Config, &descriptor.digest)?;
             let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
-            let config = ImageConfig::parse(&fetched.bytes);
-            config.map(Arc::new).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))
+            let config =
+                ImageConfig::parse(&fetched.bytes).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))?;
+            self.stored.keep(&descriptor.digest, "", &fetched.bytes).await;
+            Ok(Arc::new(config))
         });
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
@@ -136,10 +181,27 @@ impl Documents {
     }
 }
 
+impl Source<'_> {
+    /// Fails when the registry, which would have to be asked for `digest`, cannot be.
+    fn require_online(self, stage: ErrorStage, digest: &Digest) -> Result<(), Failure> {
+        if !self.is_offline {
+            return Ok(());
+        }
+        let message =
+            format!("{digest} is not in the cache, and its registry cannot be asked; run again when it can be");
+        Err(Failure::unsent(stage, ErrorClass::Connect, message))
+    }
+}
+
 impl Parsed {
     fn new(fetched: &Fetched) -> Result<Self, Failure> {
-        let (document, media_type) = Document::parse(&fetched.bytes, fetched.content_type.as_deref())
-            .map_err(|error| invalid(ErrorStage::Manifest, fetched, &error))?;
+        Self::parse(&fetched.bytes, fetched.content_type.as_deref())
+            .map_err(|error| invalid(ErrorStage::Manifest, fetched, &error))
+    }
+
+    /// Parses a document that was given as `content_type`.
+    pub(super) fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, InvalidDocument> {
+        let (document, media_type) = Document::parse(bytes, content_type)?;
         let legacy_config = match &document {
             // That a schema 1 manifest has no config that can be read makes it no worse than it is.
             Document::Legacy(manifest) => {
@@ -147,7 +209,7 @@ impl Parsed {
             }
             _ => None,
         };
-        Ok(Self { document, media_type, size: fetched.bytes.len() as u64, legacy_config })
+        Ok(Self { document, media_type, size: bytes.len() as u64, legacy_config })
     }
 
     /// What a digest of it names.

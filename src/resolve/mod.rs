@@ -3,18 +3,21 @@
 //! Each wanted image goes one way: its top document is asked for with one credential after the other
 //! (`access`), then the manifests of the wanted platforms and their configs (`manifests`, `choose`), then the
 //! digests that run and that the reference does not name (`running`). What is fetched by digest is fetched once in
-//! a run (`documents`).
+//! a run (`documents`), and not again where the disk cache has it (`stored`) and the registry confirms what the
+//! reference names (`head`).
 
 mod access;
 mod answer;
 mod attachments;
 mod choose;
 mod documents;
+mod head;
 mod image;
 mod manifests;
 mod queue;
 mod run;
 mod running;
+mod stored;
 
 use std::sync::Arc;
 
@@ -22,6 +25,7 @@ use futures::Stream;
 
 pub use answer::*;
 
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::credentials::Keychain;
 use crate::event::Events;
@@ -39,6 +43,8 @@ pub enum Fallback {
     /// as well, the facts are given what the cluster knows of it; for resolving it is the same as `Partial`
     #[default]
     BestEffort,
+    /// as well, when its registry cannot be asked: what it named when it could be, from the disk cache
+    Cached,
 }
 
 impl Fallback {
@@ -48,6 +54,7 @@ impl Fallback {
             Self::None => "none",
             Self::Partial => "partial",
             Self::BestEffort => "best-effort",
+            Self::Cached => "cached",
         }
     }
 }
@@ -81,6 +88,8 @@ pub struct Resolver {
     pub client: RegistryClient,
     /// has the credentials
     pub keychain: Arc<Keychain>,
+    /// what earlier runs fetched; `None` to do without
+    pub cache: Option<Cache>,
     /// how many images at once, and how long each may take
     pub limits: Limits,
     /// what becomes of an image that fails

@@ -12,12 +12,14 @@ use super::attachments::Lookups;
 use super::documents::Documents;
 use super::image::{Shared, resolve_image};
 use super::queue::Queue;
-use super::{Answer, Fallback, Resolution, Resolver, Want};
+use super::stored::Stored;
+use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
+use crate::cluster::inventory::Gap;
 use crate::event::{Event, EventError, Events};
 use crate::image::Reference;
 use crate::stop::{Stop, StopReason};
-use crate::vocabulary::ImageStatus;
+use crate::vocabulary::{GapScope, ImageStatus};
 
 /// How often progress is told while images are resolved.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
@@ -39,9 +41,10 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
+        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
         Self {
             watch: resolver.clock.start(),
-            shared: Arc::new(Shared { resolver, documents: Documents::default(), lookups: Lookups::default(), stop }),
+            shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
@@ -150,15 +153,35 @@ impl Run {
     }
 
     fn into_resolution(self) -> Resolution {
+        let registries = self.shared.resolver.client.tallies();
+        let mut gaps = self.shared.resolver.keychain.gaps();
+        gaps.extend(registries.iter().filter(|tally| tally.is_held).map(held));
         Resolution {
             answers: self.answers,
             documents: self.shared.documents.looked(),
             attachments: self.shared.resolver.attachments,
             attached: self.shared.lookups.found(),
-            registries: self.shared.resolver.client.tallies(),
-            cache_hits: 0,
-            gaps: self.shared.resolver.keychain.gaps(),
+            registries,
+            cache_hits: self.shared.documents.stored.hits(),
+            gaps,
             missing_secrets: self.shared.resolver.keychain.missing(),
         }
+    }
+}
+
+/// What could not be asked for because the quota is nearly spent.
+fn held(tally: &RegistryTally) -> Gap {
+    let left = tally.rate_limit.map(|(limit, remaining)| format!(" ({remaining} of {limit})")).unwrap_or_default();
+    Gap {
+        scope: GapScope::Registry,
+        resource: None,
+        namespace: None,
+        host: Some(tally.host.clone()),
+        reason: "rate-limited".to_owned(),
+        message: format!(
+            "the last pulls of the quota{left} are left to the cluster, so that some images were not asked for; log in for a \
+             larger quota, or run again when it has filled up"
+        ),
+        incomplete: false,
     }
 }

@@ -75,7 +75,7 @@ async fn ask(
     wanted: &WantedPlatforms,
     known: Option<&Known>,
 ) -> (RunningDigest, Vec<Failure>) {
-    match documents.manifest(source, digest).await {
+    match documents.running(source, digest).await {
         Ok(parsed) => {
             let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
             let mut manifests = Manifests::default();

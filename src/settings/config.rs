@@ -45,12 +45,32 @@ pub(super) struct Source<'a> {
     pub(super) environment: &'a Environment,
 }
 
-impl Source<'_> {
+impl<'a> Source<'a> {
+    /// The tables and values of the file.
+    pub(super) fn parse(&self) -> Result<DeTable<'a>, ConfigError> {
+        // The error's own Display would show the line, which may hold a password.
+        let document = DeTable::parse(self.text)
+            .map_err(|error| self.error(error.span(), format!("it is no TOML: {}", error.message())))?;
+        Ok(document.into_inner())
+    }
+
     /// An error at `span`.
     pub(super) fn error(&self, span: Option<Range<usize>>, why: impl Into<String>) -> ConfigError {
         let line = span.map(|span| 1 + self.text.bytes().take(span.start).filter(|b| *b == b'\n').count());
         ConfigError { file: self.file.to_owned(), line, why: why.into() }
     }
+}
+
+impl ConfigError {
+    /// An error about a whole file.
+    pub(super) fn file(file: &Path, why: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, why: why.into() }
+    }
+}
+
+/// The text of a file.
+pub(super) fn load(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|error| ConfigError::file(file, format!("it cannot be read: {error}")))
 }
 
 /// The file that is read when `--config` names none, if it exists.
@@ -63,17 +83,10 @@ pub(super) fn default_file(environment: &Environment) -> Option<PathBuf> {
 impl Config {
     /// Reads a file and checks its every key and value against `command`'s flags.
     pub(super) fn read(file: &Path, environment: &Environment, command: &Command) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
-            file: file.to_owned(),
-            line: None,
-            why: format!("the configuration cannot be read: {error}"),
-        })?;
+        let text = load(file)?;
         let source = Source { file, text: &text, environment };
-        // The error's own Display would show the line, which may hold a password.
-        let table = DeTable::parse(&text)
-            .map_err(|error| source.error(error.span(), format!("it is no TOML: {}", error.message())))?;
         let mut config = Self::default();
-        for (key, value) in table.into_inner() {
+        for (key, value) in source.parse()? {
             match key.get_ref().as_ref() {
                 "registries" => config.registries = RegistryTable::read_all(&source, &value)?,
                 _ => {
@@ -88,7 +101,7 @@ impl Config {
     /// Makes the file's values the defaults of the flags that they name.
     pub(super) fn apply(&self, command: Command) -> Command {
         command.mut_subcommands(|subcommand| {
-            let mut subcommand = subcommand;
+            let mut subcommand = self.apply(subcommand);
             for (key, words) in &self.defaults {
                 if let Some(id) = find(&subcommand, key).map(|arg| arg.get_id().clone()) {
                     let words: Vec<OsStr> = words.iter().map(OsStr::from).collect();
@@ -98,6 +111,11 @@ impl Config {
             subcommand
         })
     }
+}
+
+/// The first command at or below `command` that has the flag.
+fn find_below<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
+    find(command, key).or_else(|| command.get_subcommands().find_map(|subcommand| find_below(subcommand, key)))
 }
 
 fn find<'a>(command: &'a Command, key: &str) -> Option<&'a Arg> {
@@ -112,7 +130,7 @@ fn flag_value(
     value: &Spanned<DeValue<'_>>,
 ) -> Result<Vec<String>, ConfigError> {
     let name = key.get_ref().as_ref();
-    let Some(arg) = command.get_subcommands().find_map(|subcommand| find(subcommand, name)) else {
+    let Some(arg) = find_below(command, name) else {
         return Err(source.error(Some(key.span()), format!("unknown key {name:?}: keys are the long flags' names")));
     };
     let wrong = |why: String| source.error(Some(value.span()), format!("{name}: {why}"));

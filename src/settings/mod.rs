@@ -1,7 +1,14 @@
 //! Flags and environment, resolved once into immutable settings that everything else reads.
 
+mod cache;
+mod certs_dir;
+mod check;
 mod config;
+mod entry;
+mod hosts_toml;
 mod registries;
+mod registries_conf;
+mod registry;
 mod usage;
 mod words;
 
@@ -11,17 +18,18 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
 
+pub use cache::cache_directory;
+pub use check::CheckSettings;
 use config::Config;
 pub use config::ConfigError;
 pub use registries::RegistryTable;
+pub use registry::RegistrySettings;
 
 use crate::cli::{Cli, CollectArgs, InspectArgs, LimitArgs, PlatformArgs, RegistryArgs, ScopeArgs};
 use crate::clock::Clock;
-use crate::credentials::Credential;
 use crate::limits::Limits;
 use crate::progress::ProgressMode;
-use crate::registry::RegistryOptions;
-use crate::resolve::{Attachments, Fallback};
+use crate::resolve::Fallback;
 use crate::vocabulary::RedactionMode;
 
 /// The variable that fixes the clock.
@@ -69,7 +77,7 @@ pub fn parse(args: &[OsString], environment: &Environment) -> Result<Invocation,
 
 /// The configuration file of a command that takes one: what `--config` names, else the user's own.
 fn config_file(matches: &clap::ArgMatches, environment: &Environment) -> Option<PathBuf> {
-    let (_, matches) = matches.subcommand()?;
+    let (_, matches) = usage::command(matches)?;
     let named = matches.try_get_one::<PathBuf>("config").ok()?;
     named.cloned().or_else(|| config::default_file(environment))
 }
@@ -150,25 +158,6 @@ pub enum PlatformSettings {
     These(Vec<crate::image::Platform>),
 }
 
-/// How registries are reached.
-#[derive(Debug, Clone)]
-pub struct RegistrySettings {
-    /// credentials in a file
-    pub authfile: Option<PathBuf>,
-    /// directories with mounted pull secrets
-    pub pull_secrets_dirs: Vec<PathBuf>,
-    /// the kubelet's plugins: their configuration, and the directory of their programs
-    pub credential_providers: Option<(PathBuf, PathBuf)>,
-    /// certificate authorities to trust too
-    pub ca_file: Option<PathBuf>,
-    /// hosts that may be plain http or unverified
-    pub insecure: Vec<String>,
-    /// where attachments are looked for
-    pub attachments: Attachments,
-    /// what the configuration file says of single registries, by host
-    pub hosts: BTreeMap<String, RegistryTable>,
-}
-
 /// Where to, and how to show it.
 #[derive(Debug, Clone)]
 pub struct OutputSettings {
@@ -194,7 +183,10 @@ impl CollectSettings {
             custom_resources: true,
             pull_secrets: true,
             platforms: None,
-            registry: RegistrySettings::new(RegistryArgs::default(), BTreeMap::new()),
+            registry: RegistrySettings::new(
+                RegistryArgs { no_cache: true, ..RegistryArgs::default() },
+                BTreeMap::new(),
+            ),
             fallback: Fallback::default(),
             limits: Limits::default(),
             output,
@@ -290,36 +282,6 @@ impl From<crate::cli::OutputArgs> for OutputSettings {
     fn from(args: crate::cli::OutputArgs) -> Self {
         let redaction = args.redact.into();
         Self { output: args.output, progress: args.progress.into(), redaction, strict: args.strict }
-    }
-}
-
-impl RegistrySettings {
-    fn new(args: RegistryArgs, hosts: BTreeMap<String, RegistryTable>) -> Self {
-        Self {
-            authfile: args.authfile,
-            pull_secrets_dirs: args.pull_secrets_dir,
-            credential_providers: args.image_credential_provider_config.zip(args.image_credential_provider_bin_dir),
-            ca_file: args.ca_file,
-            insecure: args.insecure_registry,
-            attachments: args.attachments.into(),
-            hosts,
-        }
-    }
-
-    /// The credentials of the configuration file, by host.
-    pub fn credentials(&self) -> BTreeMap<String, Credential> {
-        let given = |(host, table): (&String, &RegistryTable)| Some((host.clone(), table.credential.clone()?));
-        self.hosts.iter().filter_map(given).collect()
-    }
-
-    /// As the client for registries takes it.
-    pub fn client_options(&self) -> RegistryOptions {
-        let marked = self.hosts.iter().filter(|(_, table)| table.insecure).map(|(host, _)| host);
-        RegistryOptions {
-            ca_files: self.ca_file.iter().cloned().collect(),
-            insecure: self.insecure.iter().chain(marked).cloned().collect(),
-            ..RegistryOptions::default()
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use toml::de::DeValue;
 
 use super::config::{ConfigError, Source};
 use crate::credentials::Credential;
+use crate::registry::{Address, ClientFiles};
 
 /// Everything about one registry.
 #[derive(Debug, Clone, Default)]
@@ -18,11 +19,11 @@ pub struct RegistryTable {
     /// authorities to trust too
     pub ca_file: Option<PathBuf>,
     /// a certificate to show, and its key
-    pub client: Option<(PathBuf, PathBuf)>,
+    pub client: Option<ClientFiles>,
     /// whether plain http and an unverified certificate are allowed
     pub insecure: bool,
     /// endpoints that are asked first, in order
-    pub mirrors: Vec<String>,
+    pub mirrors: Vec<Address>,
     /// requests in flight
     pub per_registry: Option<usize>,
 }
@@ -55,6 +56,7 @@ impl RegistryTable {
 
     fn read(source: &Source<'_>, host: &str, value: &Spanned<DeValue<'_>>) -> Result<Self, ConfigError> {
         let wrong = |why: String| source.error(Some(value.span()), format!("registries.{host:?}: {why}"));
+        Address::registry(host).map_err(|_| wrong("expected HOST or HOST:PORT, such as ghcr.io".to_owned()))?;
         let keys = value.get_ref().as_table().ok_or_else(|| wrong("expected a table".to_owned()))?;
         let (mut table, mut found) = (Self::default(), Keys::default());
         for (key, value) in keys {
@@ -63,7 +65,7 @@ impl RegistryTable {
         }
         table.credential = found.credential().map_err(wrong)?;
         table.client = match (found.client_cert, found.client_key) {
-            (Some(cert), Some(key)) => Some((cert, key)),
+            (Some(certificate), Some(key)) => Some(ClientFiles { certificate, key }),
             (None, None) => None,
             _ => return Err(wrong("client-cert and client-key go together".to_owned())),
         };
@@ -87,8 +89,11 @@ impl RegistryTable {
             "insecure" => self.insecure = value.get_ref().as_bool().ok_or_else(|| wrong("expected true or false"))?,
             "mirrors" => {
                 let items = value.get_ref().as_array().ok_or_else(|| wrong("expected a list of endpoints"))?;
-                let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-                self.mirrors = texts.collect::<Option<_>>().ok_or_else(|| wrong("expected a list of strings"))?;
+                let address = |item: &Spanned<DeValue<'_>>| {
+                    let text = item.get_ref().as_str().ok_or_else(|| wrong("expected a list of strings"))?;
+                    Address::parse(text).map_err(|error| source.error(Some(item.span()), format!("{place}: {error}")))
+                };
+                self.mirrors = items.iter().map(address).collect::<Result<_, _>>()?;
             }
             "per-registry" => {
                 let number = value.get_ref().as_integer().and_then(|n| n.as_str().parse().ok()).filter(|n| *n > 0);

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::cli::Command;
 use crate::credentials::Credential;
+use crate::registry::Address;
 
 fn parse_line(line: &str, environment: &Environment) -> Result<Invocation, UsageError> {
     let args: Vec<_> = line.split(' ').map(OsString::from).collect();
@@ -56,6 +57,11 @@ fn flags_that_do_not_go_together_are_refused() {
         ("imagefacts collect --progress loud", "loud"),
         ("imagefacts collect --include-images --timeout soon", "soon"),
         ("imagefacts collect --include-images --concurrency 0", "whole number"),
+        ("imagefacts collect --mirror docker.io=m.io", "--mirror needs --include-images"),
+        ("imagefacts collect --certs-dir x", "--certs-dir needs --include-images"),
+        ("imagefacts inspect nginx --mirror m.io", "expected HOST=ENDPOINT"),
+        ("imagefacts inspect nginx --mirror docker.io=ftp://m.io", "expected HOST[:PORT][/PATH]"),
+        ("imagefacts inspect nginx --mirror a/b=m.io", "before the = a registry's host"),
     ] {
         let text = refusal(line);
         assert!(text.contains(why), "{line}: {text}");
@@ -88,7 +94,10 @@ fn a_file_describes_registries() {
     let table = &invocation.registries["ghcr.io"];
     let Some(Credential::Password { username, password }) = &table.credential else { panic!("a password") };
     assert_eq!((username.as_str(), password.expose_secret()), ("bot", "canary-pw"));
-    assert_eq!((table.mirrors.as_slice(), table.per_registry), (&["https://m.example".to_owned()][..], Some(4)));
+    assert_eq!(
+        (table.mirrors.as_slice(), table.per_registry),
+        (&[Address::parse("https://m.example").unwrap()][..], Some(4))
+    );
     let other = &invocation.registries["r.example:5000"];
     assert!(other.insecure && matches!(other.credential, Some(Credential::BearerToken(_))));
     assert!(!format!("{invocation:?}").contains("canary-pw"));
@@ -104,6 +113,14 @@ fn what_is_wrong_in_a_file_is_named_with_file_line_and_key() {
         ("timeout = [\"1s\", \"2s\"]", "FILE:1: timeout: expected one value"),
         ("a = [", "FILE:1: it is no TOML"),
         ("config = \"x\"", "FILE:1: unknown key \"config\""),
+        ("mirror = [\"docker.io=https://me:canary-pw@m.io\"]", "FILE:1: mirror: --mirror: an address must not hold"),
+        ("mirror = \"docker.io\"", "FILE:1: mirror: --mirror: expected HOST=ENDPOINT"),
+        (
+            "[registries.\"r.io\"]\nmirrors = [\n\"https://me:canary-pw@m.io\"]",
+            "FILE:3: registries.\"r.io\".mirrors: an",
+        ),
+        ("[registries.\"r.io\"]\nmirrors = [1]", "FILE:2: registries.\"r.io\".mirrors: expected a list of strings"),
+        ("[registries.\"https://r.io\"]\ninsecure = true", "registries.\"https://r.io\": expected HOST or HOST:PORT"),
         ("registries = 1", "FILE:1: registries: expected tables"),
         ("[registries.\"r.io\"]\npasword = \"canary-pw\"", "FILE:2: registries.\"r.io\".pasword: unknown key"),
         ("[registries.\"r.io\"]\npassword = \"canary-pw\"", "registries.\"r.io\": expected username and password"),
@@ -116,4 +133,31 @@ fn what_is_wrong_in_a_file_is_named_with_file_line_and_key() {
         assert!(error.contains(expected), "{text:?}: {error}");
         assert!(!error.contains("canary-pw"), "{error}");
     }
+}
+
+#[test]
+fn a_mirrors_password_is_refused_unseen() {
+    let text = refusal("imagefacts inspect nginx --mirror docker.io=https://me:canary-pw@m.io");
+    assert!(text.contains("must not hold a user name or a password") && !text.contains("canary-pw"), "{text}");
+}
+
+#[test]
+fn everything_about_a_host_reaches_the_client() {
+    let text = "mirror = [\"docker.io=m1.io\", \"quay.io=m2.io\"]\n\
+                [registries.\"docker.io\"]\nmirrors = [\"m3.io\"]\nper-registry = 3\nca-file = \"/ca.pem\"\n\
+                [registries.\"ghcr.io\"]\nmirrors = [\"m4.io\", \"m5.io\"]\nclient-cert = \"/c\"\nclient-key = \"/k\"\n\
+                [registries.\"m4.io\"]\ntoken = \"t\"\ninsecure = true\n";
+    let (settings, _) = with_config(text, &Environment::new()).unwrap();
+    let mut options = settings.registry.client_options().unwrap();
+    let mirrors = |registry: &str| -> Vec<_> {
+        options.mirrors[registry].iter().map(|mirror| mirror.address.to_string()).collect()
+    };
+    assert_eq!((mirrors("docker.io"), mirrors("quay.io")), (vec!["m1.io".to_owned()], vec!["m2.io".to_owned()]));
+    assert_eq!(mirrors("ghcr.io"), ["m4.io", "m5.io"]);
+    assert_eq!(options.insecure, ["m4.io".to_owned()].into());
+    let hub = options.host("docker.io");
+    assert_eq!((hub.per_registry, hub.ca_files.as_slice()), (Some(3), &[PathBuf::from("/ca.pem")][..]));
+    assert!(options.host("ghcr.io").client.is_some());
+    assert!(matches!(options.host("m4.io").credential, Some(Credential::BearerToken(_))));
+    assert!(options.host("m5.io").credential.is_none());
 }

@@ -5,12 +5,13 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, CommandFactory};
 
-use crate::cli::{Cli, FallbackArgs, LimitArgs, RegistryArgs};
+use crate::cli::{Cli, FallbackArg, FallbackArgs, LimitArgs, RegistryArgs};
 
 /// Pairs of flags that contradict each other.
 const CONFLICTS: &[(&str, &str)] = &[
     ("all_namespaces", "namespace"),
     ("platform", "all_platforms"),
+    ("cache_dir", "no_cache"),
     ("from", "kubeconfig"),
     ("from", "context"),
     ("from", "impersonate"),
@@ -25,7 +26,7 @@ const PAIRS: &[(&str, &str)] = &[
 
 /// Refuses combinations of flags that contradict each other, or that would do nothing.
 pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
-    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    let Some((name, matches)) = command(matches) else { return Ok(()) };
     let typed = |id: &str| {
         matches.ids().any(|known| known.as_str() == id) && matches.value_source(id) == Some(ValueSource::CommandLine)
     };
@@ -36,6 +37,12 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
     if typed("impersonate_groups") && !is_set(matches, "impersonate") {
         let message = "--as-group needs --as USER: the API server takes groups only together with a user".to_owned();
         return Err(error(name, ErrorKind::MissingRequiredArgument, message));
+    }
+    let is_cached = || matches.get_one::<FallbackArg>("fallback") == Some(&FallbackArg::Cached);
+    if typed("fallback") && typed("no_cache") && is_cached() {
+        let message =
+            "--fallback cached cannot be used with --no-cache: there would be nothing to fall back to".to_owned();
+        return Err(error(name, ErrorKind::ArgumentConflict, message));
     }
     let is_set = |id: &str| is_set(matches, id);
     if let Some((given, missing)) = PAIRS.iter().find(|(a, b)| is_set(a) && !is_set(b)) {
@@ -48,6 +55,12 @@ pub(super) fn check(matches: &ArgMatches) -> Result<(), clap::Error> {
         return Err(error(name, ErrorKind::MissingRequiredArgument, message));
     }
     Ok(())
+}
+
+/// The command that was typed, which may stand within a group, and its flags.
+pub(super) fn command(matches: &ArgMatches) -> Option<(&str, &ArgMatches)> {
+    let (name, matches) = matches.subcommand()?;
+    command(matches).or(Some((name, matches)))
 }
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {

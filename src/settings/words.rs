@@ -11,6 +11,7 @@ impl From<FallbackArg> for Fallback {
             FallbackArg::None => Self::None,
             FallbackArg::Partial => Self::Partial,
             FallbackArg::BestEffort => Self::BestEffort,
+            FallbackArg::Cached => Self::Cached,
         }
     }
 }

@@ -67,7 +67,7 @@ words! {
         TooLarge = "too-large",
         /// A kind of document, digest or challenge that we do not know.
         Unsupported = "unsupported",
-        /// Not followed or not sent, for our own safety.
+        /// Not followed or not sent, for our own safety or because a setting forbids it.
         Refused = "refused",
         /// The run was interrupted, or ran out of time, before this was known.
         Canceled = "canceled",
@@ -97,7 +97,7 @@ words! {
     ImageStatus {
         /// Complete for each wanted platform that the image offers.
         Resolved = "resolved",
-        /// Some manifest was read, but not all that was wanted.
+        /// Some manifest was read, but not all that was wanted; or all is an earlier answer from the cache.
         Partial = "partial",
         /// No manifest could be read.
         Failed = "failed",

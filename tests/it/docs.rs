@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process;
 
 use clap::Parser as _;
-use imagefacts::cli::Cli;
+use imagefacts::cli::{Cli, Command};
+use imagefacts::settings::{self, CollectSettings};
 
 /// The README and all pages below `docs/`.
 fn pages() -> Vec<PathBuf> {
@@ -111,7 +112,7 @@ fn every_command_can_be_typed() {
 fn what_needs_no_cluster_runs() {
     let place = tempfile::tempdir().unwrap();
     let run = |arguments: &[String]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_imagefacts"));
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_imagefacts"));
         command.args(arguments).current_dir(place.path()).env_clear().env("HOME", place.path()).output().unwrap()
     };
     let mut ran = BTreeSet::new();
@@ -139,6 +140,56 @@ fn links_between_pages_lead_somewhere() {
             }
             assert!(page.parent().unwrap().join(path).exists(), "{}: {target}", page.display());
         }
+    }
+}
+
+/// The blocks of this language on a page.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    page.split(&opening).skip(1).filter_map(|rest| Some(rest.split_once("```")?.0.to_owned())).collect()
+}
+
+#[test]
+fn the_examples_of_files_are_read() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap();
+    let [config, registries_conf, hosts_toml] = &blocks(&page, "toml")[..] else { panic!("three files") };
+    let place = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        let path = place.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let secret = write("secret", "s3cr3t");
+    let config = write("config.toml", &config.replace("/run/secrets/registry", &secret));
+    let conf = write("registries.conf", registries_conf);
+    write("certs.d/registry.example/hosts.toml", hosts_toml);
+    let certs = place.path().join("certs.d").display().to_string();
+    let line = ["imagefacts", "collect", "--config", &config, "--registries-conf", &conf, "--certs-dir", &certs];
+    let environment = [("GHCR_TOKEN".to_owned(), "t".to_owned())].into();
+    let args = line.map(std::ffi::OsString::from);
+    let invocation = settings::parse(&args, &environment).unwrap();
+    let Command::Collect(args) = invocation.cli.command else { panic!("collect") };
+    let registry = CollectSettings::new(*args, invocation.registries).registry;
+    assert_eq!(registry.credentials().len(), 2);
+    let options = registry.client_options().unwrap();
+    assert_eq!((options.prefixes.len(), options.upstreams["registry.example"].mirrors.len()), (2, 2));
+    assert_eq!(options.mirrors.len(), 3);
+}
+
+/// What can be said about a host, and each flag that the page names, is there.
+#[test]
+fn every_key_of_a_host_is_documented() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md")).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("config.toml");
+    fs::write(&file, "[registries.\"r.io\"]\nnot-a-key = 1\n").unwrap();
+    let args = ["imagefacts", "inspect", "x", "--config"].map(std::ffi::OsString::from);
+    let args: Vec<_> = args.into_iter().chain([file.into()]).collect();
+    let error = settings::parse(&args, &settings::Environment::new()).unwrap_err().to_string();
+    let known = error.split_once("known are ").unwrap().1.replace(" (each also …-file, …-env)", "");
+    for key in known.split(", ") {
+        assert!(page.contains(&format!("`{key}`")), "{key}");
     }
 }
 

@@ -13,3 +13,4 @@ mod registry_client;
 mod resolve;
 mod serve;
 mod support;
+mod vendors;

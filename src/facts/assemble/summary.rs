@@ -30,16 +30,20 @@ pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Fi
     }
 }
 
+/// Over the variants of all images. What only runs, and is not what a reference names any more, is left out: it would
+/// be in the sum of what is there once, but not in the sum of what is referenced.
 fn layers(images: &[Image], manifests: &[Manifest]) -> LayerSummary {
+    let variants = || images.iter().flat_map(|image| image.variants.iter().flatten());
+    let wanted: BTreeSet<_> = variants().map(|variant| &variant.digest).collect();
     let distinct: BTreeMap<_, u64> = manifests
         .iter()
+        .filter(|manifest| wanted.contains(&manifest.digest))
         .flat_map(|manifest| manifest.layers.iter().flatten())
         .map(|layer| (&layer.digest, layer.size.unwrap_or(0)))
         .collect();
-    let variants = images.iter().flat_map(|image| image.variants.iter().flatten());
     LayerSummary {
         distinct: count(distinct.keys()),
         compressed_bytes: distinct.values().fold(0, |sum, size| sum.saturating_add(*size)),
-        referenced_bytes: variants.fold(0, |sum, variant| sum.saturating_add(variant.compressed_bytes)),
+        referenced_bytes: variants().fold(0, |sum, variant| sum.saturating_add(variant.compressed_bytes)),
     }
 }

@@ -27,11 +27,11 @@ pub(super) fn word(view: &View<'_>, code: FindingCode) -> Option<Word> {
     let (agrees, text) = match code {
         FindingCode::PullUnauthorized => on_refusal(answer),
         FindingCode::ExecFormat if !mislabeled.is_empty() => on_label(&mislabeled),
-        FindingCode::PullPlatform if answer.named.is_some() => on_platform(answer, &offers(view)),
+        FindingCode::PullPlatform if answer.named_now().is_some() => on_platform(answer, &offers(view)),
         _ => on_failure(answer, code),
     };
     let access = answer.access.iter().map(tried).collect();
-    let offers = answer.named.is_some().then(|| offers(view));
+    let offers = answer.named_now().is_some().then(|| offers(view));
     let evidence = Registry {
         status: answer.status,
         class: failure.map(|failure| failure.class),
@@ -120,7 +120,7 @@ fn on_platform(answer: &Answer, offers: &[Platform]) -> (Option<bool>, String) {
 }
 
 fn on_failure(answer: &Answer, code: FindingCode) -> (Option<bool>, String) {
-    let Some(failure) = answer.failures.first().filter(|_| answer.named.is_none()) else {
+    let Some(failure) = answer.failures.first().filter(|_| answer.named_now().is_none()) else {
         // What a registry cannot know (a full disk, a signature, a policy) is no contradiction.
         let comparable = !same(code).is_empty();
         let text = if comparable { "the registry answers us" } else { "the registry has the image" };

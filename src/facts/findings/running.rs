@@ -17,7 +17,7 @@ pub(super) fn find(view: &View<'_>) -> Vec<Draft> {
 /// The tag names another digest than pods run. What is written by digest cannot drift.
 fn drift(view: &View<'_>) -> Option<Draft> {
     let (reference, answer) = (view.reference.filter(|reference| reference.digest().is_none())?, view.answer?);
-    let named_now = answer.named.as_ref()?;
+    let named_now = answer.named_now()?;
     let drifted: Vec<(&Digest, &Running)> = view
         .usage
         .running

@@ -2,6 +2,7 @@
 
 mod bad_input;
 pub(crate) mod bundle;
+mod cache;
 mod canaries;
 mod demo;
 mod files;
@@ -12,6 +13,7 @@ mod interrupts;
 mod login;
 mod outputs;
 pub(crate) mod program;
+mod proxies;
 mod real;
 mod recorded;
 mod registries;
@@ -20,4 +22,4 @@ mod scope;
 mod validate;
 
 use bundle::Bundle;
-use program::{Program, Ran};
+pub(crate) use program::{Program, Ran};

@@ -188,7 +188,11 @@ pub(crate) fn entries(directory: &Path) -> Vec<String> {
     names
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, and nobody will as long as the tests run: its port stays taken.
 pub(crate) fn nobody() -> std::net::SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    address
 }

@@ -1,11 +1,14 @@
 //! The registry client against servers over real sockets, honest ones and hostile ones.
 
 mod auth;
+pub(crate) mod certificates;
 mod faults;
 mod hostile;
 mod mirrors;
+mod named_files;
 pub(crate) mod server;
 mod tls;
+mod trust;
 
 use std::time::Duration;
 

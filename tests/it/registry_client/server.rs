@@ -100,16 +100,29 @@ pub(crate) struct Server {
 impl Server {
     /// A server that speaks plain http.
     pub(crate) async fn http(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(None, answer).await
+        Self::start(None, "127.0.0.1:0", answer).await
     }
 
     /// A server that speaks https.
     pub(crate) async fn https(tls: TlsAcceptor, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::start(Some(tls), answer).await
+        Self::https_at("127.0.0.1:0", tls, answer).await
     }
 
-    async fn start(tls: Option<TlsAcceptor>, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    /// The same at another address of this machine.
+    pub(crate) async fn https_at(
+        address: &str,
+        tls: TlsAcceptor,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Some(tls), address, answer).await
+    }
+
+    async fn start(
+        tls: Option<TlsAcceptor>,
+        address: &str,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let connections = Arc::<AtomicUsize>::default();
@@ -168,7 +181,12 @@ pub(crate) fn document() -> (&'static str, Digest) {
     (BODY, Digest::of(BODY.as_bytes()))
 }
 
-async fn serve<S>(mut stream: S, answer: &(impl Fn(&Seen) -> Reply + ?Sized), log: &Mutex<Vec<Seen>>) -> Option<()>
+/// Answers one request.
+pub(crate) async fn serve<S>(
+    mut stream: S,
+    answer: &(impl Fn(&Seen) -> Reply + ?Sized),
+    log: &Mutex<Vec<Seen>>,
+) -> Option<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

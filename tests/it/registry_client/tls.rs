@@ -11,42 +11,14 @@ use imagefacts::event::Events;
 use imagefacts::limits::Limits;
 use imagefacts::registry::RegistryOptions;
 use imagefacts::vocabulary::{ErrorClass, ErrorStage};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rcgen::date_time_ymd;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::certificates::{Authority, acceptor, authority, named, server_config};
 use super::server::{Server, document, reply, repository};
 use super::{client_with, password};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn acceptor(authority: &Authority, params: CertificateParams) -> TlsAcceptor {
-    TlsAcceptor::from(Arc::new(server_config(authority, params)))
-}
-
-fn server_config(authority: &Authority, params: CertificateParams) -> rustls::ServerConfig {
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.signed_by(&key, authority).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .unwrap()
-}
-
-fn named(name: &str) -> CertificateParams {
-    CertificateParams::new(vec![name.to_owned()]).unwrap()
-}
 
 fn trusting(authority: &Authority) -> (RegistryOptions, tempfile::NamedTempFile) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -67,7 +39,7 @@ async fn ask(
 
 #[tokio::test]
 async fn a_certificate_must_be_good() {
-    let authority = authority();
+    let authority = authority("Corp Root");
     let (trusting, _file) = trusting(&authority);
     let mut expired = named("127.0.0.1");
     expired.not_after = date_time_ymd(2020, 1, 2);
@@ -76,10 +48,10 @@ async fn a_certificate_must_be_good() {
     early.not_after = date_time_ymd(2999, 1, 3);
     for (params, options, text) in [
         (named("127.0.0.1"), &trusting, None),
-        (named("127.0.0.1"), &RegistryOptions::default(), Some("issuer that is not trusted")),
+        (named("127.0.0.1"), &RegistryOptions::default(), Some("certificate of CN=Corp Root, who is not trusted here")),
         (expired, &trusting, Some("expired at 2020-01-02T00:00:00Z")),
         (early, &trusting, Some("not valid before 2999-01-02T00:00:00Z")),
-        (named("other.example"), &trusting, Some("other.example")),
+        (named("other.example"), &trusting, Some("certificate for other names: other.example (")),
     ] {
         let server = Server::https(acceptor(&authority, params), |_| reply(200, document().0)).await;
         let failure = ask(&server, options, &Credential::Anonymous).await;
@@ -94,7 +66,8 @@ async fn a_certificate_must_be_good() {
 
 #[tokio::test]
 async fn a_host_that_is_named_insecure_may_show_any_certificate() {
-    let server = Server::https(acceptor(&authority(), named("other.example")), |_| reply(200, document().0)).await;
+    let server =
+        Server::https(acceptor(&authority("Corp Root"), named("other.example")), |_| reply(200, document().0)).await;
     let insecure = [server.address.to_string()].into();
     let options = RegistryOptions { insecure, ..RegistryOptions::default() };
     assert_eq!(ask(&server, &options, &Credential::Anonymous).await, None);
@@ -102,7 +75,7 @@ async fn a_host_that_is_named_insecure_may_show_any_certificate() {
 
 #[tokio::test]
 async fn https_does_not_fall_back_to_http() {
-    let authority = authority();
+    let authority = authority("Corp Root");
     let (options, _file) = trusting(&authority);
     let plain = Server::http(|_| reply(200, r#"{"token":"t"}"#)).await;
     let elsewhere = format!("http://{}/token", plain.address);
@@ -125,7 +98,7 @@ async fn https_does_not_fall_back_to_http() {
 
 #[tokio::test]
 async fn what_a_loopback_registry_speaks_is_found_once() {
-    let authority = authority();
+    let authority = authority("Corp Root");
     let (options, _file) = trusting(&authority);
     let server = Server::https(acceptor(&authority, named("127.0.0.1")), |_| reply(200, document().0)).await;
     let client = client_with(&options, &Limits::default(), Events::none());
@@ -159,7 +132,7 @@ impl Listener for TlsListener {
 
 #[tokio::test]
 async fn http_2_is_spoken_where_it_is_offered() {
-    let authority = authority();
+    let authority = authority("Corp Root");
     let (options, _file) = trusting(&authority);
     let mut config = server_config(&authority, named("localhost"));
     config.alpn_protocols = vec![b"h2".to_vec()];
@@ -195,6 +168,7 @@ async fn a_machine_without_certificates_will_do() {
     let plain = Server::http(|_| reply(200, document().0)).await;
     let options = RegistryOptions::default();
     assert_eq!(ask(&plain, &options, &Credential::Anonymous).await, None);
-    let server = Server::https(acceptor(&authority(), named("127.0.0.1")), |_| reply(200, document().0)).await;
+    let server =
+        Server::https(acceptor(&authority("Corp Root"), named("127.0.0.1")), |_| reply(200, document().0)).await;
     assert_eq!(ask(&server, &options, &Credential::Anonymous).await.unwrap().class, ErrorClass::Tls);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, Bytes};
@@ -32,15 +33,18 @@ struct Shelf {
     readers: Mutex<BTreeMap<String, BTreeSet<String>>>,
     /// repositories that want a token, which everyone gets but who shows a wrong password
     token_wanted: Mutex<BTreeSet<String>>,
+    /// whether it says of no document which digest it has
+    says_no_digest: AtomicBool,
     /// paths that are never answered
     silent: Mutex<BTreeSet<String>>,
     log: Mutex<Vec<Asked>>,
 }
 
 /// A request.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) path: String,
+    pub(super) method: Method,
     /// of Basic authorization
     pub(super) user: Option<String>,
 }
@@ -149,6 +153,18 @@ impl FakeRegistry {
         self.shelf.silent.lock().unwrap().insert(path.to_owned());
     }
 
+    /// Says of no document any more which digest it has.
+    pub(super) fn say_no_digest(&self) {
+        self.shelf.says_no_digest.store(true, Ordering::SeqCst);
+    }
+
+    /// How often anything was asked for by HEAD and by GET since this was asked last.
+    pub(super) fn heads_and_gets(&self) -> (usize, usize) {
+        let log = std::mem::take(&mut *self.shelf.log.lock().unwrap());
+        let of = |method| log.iter().filter(|asked| asked.method == method).count();
+        (of(Method::HEAD), of(Method::GET))
+    }
+
     /// What was asked for, in order.
     pub(super) fn log(&self) -> Vec<Asked> {
         self.shelf.log.lock().unwrap().clone()
@@ -178,7 +194,7 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<B
     let path = path.strip_prefix("/v2/").unwrap_or(path).to_owned();
     let login = basic(request.headers());
     let user = login.as_ref().map(|(user, _)| user.clone());
-    shelf.log.lock().unwrap().push(Asked { path: path.clone(), user });
+    shelf.log.lock().unwrap().push(Asked { path: path.clone(), method: request.method().clone(), user });
     if shelf.silent.lock().unwrap().contains(&path) {
         std::future::pending::<()>().await;
     }
@@ -207,8 +223,8 @@ async fn answer(State(shelf): State<Arc<Shelf>>, request: Request) -> Response<B
     match shelf.content.lock().unwrap().get(&path) {
         Some((media_type, bytes)) => {
             let mut response = Response::builder().header(header::CONTENT_TYPE, media_type);
-            if request.method() == Method::HEAD {
-                response = response.header("docker-content-digest", Digest::of(bytes).to_string());
+            if !shelf.says_no_digest.load(Ordering::SeqCst) {
+                response = response.header("docker-content-digest", Digest::of(bytes).as_str());
             }
             if let Some(link) = shelf.links.lock().unwrap().get(&path) {
                 response = response.header(header::LINK, link);

@@ -2,6 +2,7 @@
 
 mod access;
 mod attachments;
+mod cache;
 mod course;
 mod fake_registry;
 mod images;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use imagefacts::cache::Cache;
 use imagefacts::clock::Clock;
 use imagefacts::cluster::inventory::{PullContext, ReportedAs};
 use imagefacts::cluster::objects::PullSecret;
@@ -33,6 +35,7 @@ struct Bench {
     secrets: Secrets,
     env: BTreeMap<String, String>,
     stop: Stop,
+    cache: Option<Cache>,
     events: Arc<Recorder>,
 }
 
@@ -80,6 +83,7 @@ impl Bench {
             secrets: Secrets::default(),
             env: BTreeMap::new(),
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
+            cache: None,
             events: Arc::default(),
         }
     }
@@ -97,6 +101,7 @@ impl Bench {
         let resolver = Resolver {
             client: client.unwrap(),
             keychain: Arc::new(Keychain::new(Some(reader), LocalSources::load(&self.env, None).unwrap())),
+            cache: self.cache.clone(),
             limits: self.limits.clone(),
             fallback: self.fallback,
             attachments: self.attachments,

@@ -47,14 +47,15 @@ async fn fill(registry: &DebianRegistry) {
 
 /// Goes wrong the first time that something is asked for, in another way each time; every third thing twice.
 fn unsteady(to: &str, client: Client) -> impl Fn(&Seen) -> Reply + Send + Sync + 'static {
-    let (to, asked) = (to.to_owned(), Arc::new(Mutex::new(HashMap::<String, usize>::new())));
+    // By path: which came how early, and how often it was asked for.
+    let (to, asked) = (to.to_owned(), Arc::new(Mutex::new(HashMap::<String, (usize, usize)>::new())));
     move |seen| {
         let (turn, before) = {
             let mut asked = asked.lock().unwrap();
             let turn = asked.len();
-            let before = asked.entry(format!("{} {}", seen.path, seen.authorization().is_some())).or_default();
+            let (turn, before) = asked.entry(seen.path.clone()).or_insert((turn, 0));
             *before += 1;
-            (turn, *before)
+            (*turn, *before)
         };
         match (turn % 4, before) {
             (0, 1) => Reply::Raw(""),

@@ -19,6 +19,7 @@ use super::tokens::Tokens;
 use super::transport::Transport;
 use super::turns::Turns;
 use super::verify::{self, Mismatch};
+use super::words::Confidence;
 use crate::clock::Clock;
 use crate::credentials::Credential;
 use crate::event::Events;
@@ -194,6 +195,15 @@ impl Session {
     /// Asks the mirrors in order, once each; then the last of all, which is the registry unless somebody stands in for
     /// it, as often as it takes.
     pub(super) async fn fetch<T>(
+        &self,
+        item: &Item<'_>,
+        verify: impl Fn(&Answer) -> Result<T, Mismatch>,
+    ) -> Result<Got<T>, Failure> {
+        let fetched = self.fetch_from_all(item, verify).await;
+        fetched.map_err(|failure| Confidence::of(item.credential, None).guard(item.subject, failure))
+    }
+
+    async fn fetch_from_all<T>(
         &self,
         item: &Item<'_>,
         verify: impl Fn(&Answer) -> Result<T, Mismatch>,

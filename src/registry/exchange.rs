@@ -147,13 +147,14 @@ impl Answer {
         self.headers.get(header::CONTENT_TYPE)?.to_str().ok()
     }
 
-    /// Whether this is how a TLS server answers a plain request: Go, nginx and Apache do so with 400 and these words.
+    /// Whether this is how a TLS server answers a plain request: Go, nginx and Apache do so with 400 and these words,
+    /// and with 400 alone when it was a HEAD.
     pub(super) fn wants_tls(&self) -> bool {
         if self.status != StatusCode::BAD_REQUEST || self.url.scheme() != "http" {
             return false;
         }
         let text = String::from_utf8_lossy(&self.body).to_ascii_uppercase();
-        text.contains("HTTPS") || text.contains("SSL")
+        text.is_empty() || text.contains("HTTPS") || text.contains("SSL")
     }
 
     fn redirect(&self) -> Option<&str> {
@@ -261,4 +262,26 @@ fn paused(origin: &str) -> Fault {
     const WHAT: &str = "asked for a pause that is longer than the time left";
     const REMEDY: &str = "ask again later, or allow more time with --timeout";
     Fault { sent: false, ..Fault::final_answer(ErrorClass::RateLimited, origin, WHAT, REMEDY) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tls_server_is_known_by_its_answer_to_a_plain_request() {
+        for (scheme, status, body, expected) in [
+            ("http", 400, "Client sent an HTTP request to an HTTPS server.\n", true),
+            ("http", 400, "<title>400 The plain HTTP request was sent to HTTPS port</title>", true),
+            ("http", 400, "You're speaking plain HTTP to an SSL-enabled server port.", true),
+            ("http", 400, "", true),
+            ("http", 400, r#"{"errors":[{"code":"NAME_INVALID"}]}"#, false),
+            ("http", 404, "", false),
+            ("https", 400, "", false),
+        ] {
+            let url = Url::parse(&format!("{scheme}://localhost:5000/v2/a/manifests/1")).unwrap();
+            let answer = Answer { url, ..Answer::test(status, body) };
+            assert_eq!(answer.wants_tls(), expected, "{scheme} {status} {body}");
+        }
+    }
 }

@@ -4,8 +4,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue};
 use secrecy::ExposeSecret;
 
+use super::fault::Subject;
 use crate::credentials::Credential;
+use crate::image::Failure;
 
+/// Shorter passwords may stand in a message by chance.
+const SHORTEST_SECRET: usize = 6;
 /// How much of a server's text a message shows.
 const LONGEST: usize = 200;
 
@@ -64,6 +68,23 @@ impl Confidence {
             return "its words are not shown, they repeat a credential".to_owned();
         }
         clean(text)
+    }
+
+    /// `failure`, of which nothing is told that repeats a secret: a server may put one into a header, or into the name
+    /// of a host that it sends us to. Secrets that are short enough to be words are let pass.
+    pub(super) fn guard(&self, subject: Subject<'_>, failure: Failure) -> Failure {
+        let told = format!("{} {}", failure.message, failure.endpoint.as_deref().unwrap_or_default());
+        let told = [letters(&told).to_lowercase(), told.to_lowercase()];
+        let is_told = |secret: &String| told.iter().any(|told| told.contains(&secret.to_lowercase()));
+        if !self.0.iter().filter(|secret| secret.chars().count() >= SHORTEST_SECRET).any(is_told) {
+            return failure;
+        }
+        let message = format!(
+            "{}: the answer repeats a credential, so it is not shown ({} attempts); change the credential, and do not \
+             trust this server",
+            subject.name, failure.attempts
+        );
+        Failure { message, endpoint: None, ..failure }
     }
 }
 

@@ -70,40 +70,22 @@ fn absurd(status: u16) -> Reply {
     Reply::Bytes([head, b"fffffffffffffffffffff\r\n{}\r\n0\r\n\r\n".to_vec()].concat())
 }
 
-/// A body by name, and the class that each part of an image has when it comes with it.
-type Case = (&'static str, fn(u16) -> Reply, [(Part, &'static str); 4]);
-
 #[tokio::test]
 async fn no_body_takes_more_than_its_share() {
     use Part::{Config, Error, Manifest, Token};
+    // A body, and what comes of it in each part.
+    type Case = (&'static str, fn(u16) -> Reply, [&'static str; 4]);
     let cases: [Case; 6] = [
-        (
-            "endless",
-            endless,
-            [(Manifest, "too-large"), (Config, "too-large"), (Token, "too-large"), (Error, "forbidden")],
-        ),
-        ("huge", huge, [(Manifest, "too-large"), (Config, "too-large"), (Token, "too-large"), (Error, "forbidden")]),
-        (
-            "announced",
-            announced,
-            [(Manifest, "too-large"), (Config, "too-large"), (Token, "too-large"), (Error, "forbidden")],
-        ),
-        ("slow", slow, [(Manifest, "timeout"), (Config, "timeout"), (Token, "timeout"), (Error, "forbidden")]),
-        (
-            "packed",
-            packed,
-            [
-                (Manifest, "invalid-content"),
-                (Config, "digest-mismatch"),
-                (Token, "invalid-content"),
-                (Error, "forbidden"),
-            ],
-        ),
-        ("absurd", absurd, [(Manifest, "connect"), (Config, "connect"), (Token, "connect"), (Error, "forbidden")]),
+        ("endless", endless, ["too-large", "too-large", "too-large", "forbidden"]),
+        ("huge", huge, ["too-large", "too-large", "too-large", "forbidden"]),
+        ("announced", announced, ["too-large", "too-large", "too-large", "forbidden"]),
+        ("slow", slow, ["timeout", "timeout", "timeout", "forbidden"]),
+        ("packed", packed, ["invalid-content", "digest-mismatch", "invalid-content", "forbidden"]),
+        ("absurd", absurd, ["connect", "connect", "connect", "forbidden"]),
     ];
     let mut attacks = Vec::new();
-    for (name, body, parts) in cases {
-        for (part, class) in parts {
+    for (name, body, classes) in cases {
+        for (part, class) in [Manifest, Config, Token, Error].into_iter().zip(classes) {
             attacks.push(Attack::new(name, class, spoiled(part, body(part.status()))).await);
         }
     }

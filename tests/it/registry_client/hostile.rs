@@ -167,12 +167,16 @@ async fn secrets_show_nowhere() {
             path if path.starts_with("/token") => reply(200, r#"{"token":"t0ken"}"#),
             _ if seen.authorization().is_some() => reply(403, echo),
             path if path.contains("basic") => reply(401, "{}").with("www-authenticate", "Basic realm=\"x\""),
+            path if path.contains("redirect") => reply(302, "").with("location", "http://x:Canary@evil.example/"),
+            path if path.contains("scheme") => {
+                reply(401, "{}").with("www-authenticate", "canary-refresh-me realm=\"x\"")
+            }
             path => challenge(&format!("http://{}/token{path}", seen.headers["host"])),
         }
     })
     .await;
     let client = client();
-    for path in ["basic", "bearer", "fail"] {
+    for path in ["basic", "bearer", "fail", "redirect", "scheme"] {
         let identity = Credential::IdentityToken("refresh-me".to_owned().into());
         for credential in [password("canary"), identity] {
             let session = client.session();
@@ -186,6 +190,19 @@ async fn secrets_show_nowhere() {
     for secret in SECRETS {
         assert!(!log.contains(secret), "{secret} is in the log");
     }
+}
+
+/// A server that sends us to a host whose name is the password.
+#[tokio::test]
+async fn a_failure_names_no_host_that_repeats_a_credential() {
+    let server = Server::http(|seen| match seen.authorization() {
+        Some(_) => reply(302, "").with("location", "http://My-Canary.invalid:1/"),
+        None => reply(401, "{}").with("www-authenticate", "Basic realm=\"x\""),
+    })
+    .await;
+    let failure = client().session().manifest(&server.repository("a"), "1", &password("MyCanary")).await.unwrap_err();
+    assert_eq!((failure.class, failure.endpoint), (ErrorClass::Dns, None));
+    assert!(failure.message.contains("repeats a credential"), "{}", failure.message);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub use self::cache::{CacheAction, CacheArgs};
 pub use self::mirror::MirrorArg;
 pub use self::registries::{FallbackArg, FallbackArgs, RegistryArgs};
 pub use self::reports::{DiffArgs, FilterArgs, OptimizeArgs, ReportFormat, SectionArgs, ShowArgs, ValidateArgs};
-use self::values::{duration, namespace, positive, whole};
+use self::values::{duration, namespace, positive, selector, whole};
 pub use self::words::{AttachmentsArg, ProgressArg, RedactArg};
 use crate::image::Platform;
 
@@ -137,7 +137,7 @@ pub struct ScopeArgs {
     #[arg(long, value_name = "NS", env = "IMAGEFACTS_EXCLUDE_NAMESPACE", value_delimiter = ',', value_parser = namespace)]
     pub exclude_namespace: Vec<String>,
     /// Only pods and workloads with these labels: app=web,tier!=cache,env in (prod,test)
-    #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR")]
+    #[arg(short = 'l', long, value_name = "LABELS", env = "IMAGEFACTS_SELECTOR", value_parser = selector)]
     pub selector: Option<String>,
     /// The kubeconfig file (default: $KUBECONFIG, ~/.kube/config, or the pod's own service account)
     #[arg(long, value_name = "FILE")]

@@ -29,7 +29,7 @@ async fn those_who_are_slow_do_not_keep_others_waiting() {
 }
 
 /// A registry that names what another one has, and then does not give it: nobody waits for it there.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_document_that_one_withholds_is_had_from_another() {
     let image = |name: &str| {
         Image::of(&json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"name": name}}}).to_string())

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::cluster::uses::Selector;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// Reads a duration such as `15s`, `1m30s`, `500ms`; it must be longer than none.
@@ -20,6 +22,11 @@ pub(super) fn positive(text: &str) -> Result<u32, String> {
 /// Reads a number.
 pub(super) fn whole(text: &str) -> Result<u32, String> {
     text.parse().map_err(|_| "expected a whole number from 0 on".to_owned())
+}
+
+/// Reads a label selector, so that a wrong one is known before anything is asked.
+pub(super) fn selector(text: &str) -> Result<String, String> {
+    Selector::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Reads a namespace's name

@@ -17,7 +17,7 @@ use crate::event::{Event, Events, FindingCounts};
 use crate::facts::document::{Image, ImageFacts};
 use crate::facts::{self, RunContext};
 use crate::render;
-use crate::resolve::Fallback;
+use crate::resolve::{Fallback, Resolution};
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
@@ -82,7 +82,8 @@ impl Collection {
                 Some(resolution)
             }
         };
-        if stop.reason() == Some(StopReason::ImageFailed) {
+        let is_asked_to_end = stop.reason().is_some_and(StopReason::is_signal);
+        if settings.fallback == Fallback::None && !is_asked_to_end && !is_resolved(resolution.as_ref()) {
             return Err(CollectError::image_failed(resolution.as_ref()));
         }
 
@@ -114,6 +115,12 @@ impl Collection {
         events.emit(finished(&facts, &written, collection.duration_ms, stop.reason()));
         Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
     }
+}
+
+/// Whether every image that was asked for is complete.
+fn is_resolved(resolution: Option<&Resolution>) -> bool {
+    let mut answers = resolution.into_iter().flat_map(|resolution| resolution.answers.values());
+    answers.all(|answer| answer.status == ImageStatus::Resolved)
 }
 
 fn discovered(inventory: &Inventory) -> Event {

@@ -1,5 +1,7 @@
 //! `imagefacts collect`: a cluster's images into a bundle.
 
+use std::sync::Arc;
+
 use crate::bundle::{Destination, Written};
 use crate::cli::CollectArgs;
 use crate::clock::Clock;
@@ -10,7 +12,9 @@ use crate::exit::Exit;
 use crate::progress::{self, JsonTarget, ProgressMode};
 use crate::settings::{self, CollectSettings, OutputSettings, SourceSettings};
 use crate::stop::Stop;
+use crate::vocabulary::RedactionMode;
 
+use super::masked::Masked;
 use super::{Told, print, signals};
 
 pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> {
@@ -68,5 +72,9 @@ fn events(output: &OutputSettings, told: &Told, clock: Clock) -> Events {
         ProgressMode::Auto if told.verbose > 0 => ProgressMode::Plain,
         mode => mode,
     };
-    Events::to(progress::sink(mode, told.quiet, clock, json))
+    let sink = progress::sink(mode, told.quiet, clock, json);
+    Events::to(match output.redaction {
+        RedactionMode::Off => sink,
+        RedactionMode::Default | RedactionMode::Strict => Arc::new(Masked { inner: sink }),
+    })
 }

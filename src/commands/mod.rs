@@ -6,6 +6,7 @@ mod demo;
 mod diff;
 mod inspect;
 mod logging;
+mod masked;
 mod optimize;
 mod print;
 mod read;

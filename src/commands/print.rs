@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Context;
 
+use crate::facts::redact::hidden;
 use crate::text;
 
 /// The narrowest that a table is made for.
@@ -25,7 +26,8 @@ pub(super) fn result(text: &str) -> anyhow::Result<()> {
 
 /// Prints why nothing was done, to stderr.
 pub(super) fn error(error: &anyhow::Error) {
-    message(&format!("error: {}", describe(error)));
+    // It may quote a server, or a URL that was typed with a password in it.
+    message(&format!("error: {}", hidden(&describe(error))));
 }
 
 /// What happened and why. Many of our errors tell their cause themselves; it is not said again then.

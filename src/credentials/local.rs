@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Candidate, Credential, CredentialProviders, InvalidDockerConfig, ProviderConfigError};
 use crate::image::{Failure, Repository};
-use crate::vocabulary::AccessSource;
+use crate::vocabulary::{AccessSource, ErrorClass, ErrorStage};
 use logins::{Helpers, Logins, docker_files, podman_files};
 use mounted::MountedSecrets;
 use variables::Variables;
@@ -63,6 +63,8 @@ pub struct LocalSources {
     configured: BTreeMap<String, Credential>,
     authfile: Option<Logins>,
     docker: Option<Logins>,
+    /// files in default places that cannot be used
+    broken: Vec<Failure>,
     helpers: Helpers,
     providers: Option<CredentialProviders>,
     mounted: Option<MountedSecrets>,
@@ -88,22 +90,31 @@ impl Place {
 impl LocalSources {
     /// Takes the variables of `env` that hold credentials, and reads the files that it and `authfile` lead to.
     ///
-    /// A file that was named must be there; one in its default place may be absent. A file that is there and cannot
-    /// be read as a docker configuration is an error.
+    /// A file that was named must be there and be a docker configuration. One in its default place may be absent;
+    /// when it cannot be used, every image is told so, and the other sources go on.
     pub fn load(env: &BTreeMap<String, String>, authfile: Option<&Path>) -> Result<Self, CredentialsError> {
         let place = Place { home: set(env, "HOME").map(PathBuf::from) };
         let inline = set(env, "DOCKER_AUTH_CONFIG")
             .map(|text| Logins::parse(AccessSource::Environment, "DOCKER_AUTH_CONFIG".to_owned(), &text.into()));
+        let mut broken = Vec::new();
+        let mut usable = |found: Result<Option<Logins>, CredentialsError>| {
+            found.unwrap_or_else(|error| {
+                broken.push(Failure::unsent(ErrorStage::Credentials, ErrorClass::InvalidContent, error.to_string()));
+                None
+            })
+        };
         let named = authfile.map(Path::to_owned).or_else(|| set(env, "REGISTRY_AUTH_FILE").map(PathBuf::from));
         let authfile = match named {
             Some(path) => Some(Logins::read(AccessSource::Authfile, &path, &place)?),
-            None => Logins::read_first(AccessSource::Authfile, &podman_files(env), &place)?,
+            None => usable(Logins::read_first(AccessSource::Authfile, &podman_files(env), &place)),
         };
+        let docker = usable(Logins::read_first(AccessSource::DockerConfig, &docker_files(env), &place));
         Ok(Self {
             variables: Variables::of(env),
             inline: inline.transpose()?,
             authfile,
-            docker: Logins::read_first(AccessSource::DockerConfig, &docker_files(env), &place)?,
+            docker,
+            broken,
             helpers: Helpers::in_path(env.get("PATH").cloned()),
             place,
             ..Self::default()
@@ -138,7 +149,7 @@ impl LocalSources {
     /// What local sources have for `repository`, in the order in which it is to be tried.
     pub(super) async fn candidates(&self, repository: &Repository) -> (Vec<Candidate>, Vec<Failure>) {
         let registry = repository.registry();
-        let (mut found, mut failures) = (self.variables.candidates(registry), Vec::new());
+        let (mut found, mut failures) = (self.variables.candidates(registry), self.broken.clone());
         let mut add = |(candidates, failure): (Vec<Candidate>, Option<Failure>)| {
             found.extend(candidates);
             failures.extend(failure);

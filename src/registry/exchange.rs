@@ -79,6 +79,8 @@ pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// whether it answers a HEAD, so that it has no body whatever it means
+    pub is_head: bool,
     /// who answered, after redirects
     pub url: Url,
     /// from how far away that server can be reached
@@ -154,7 +156,7 @@ impl Answer {
             return false;
         }
         let text = String::from_utf8_lossy(&self.body).to_ascii_uppercase();
-        text.is_empty() || text.contains("HTTPS") || text.contains("SSL")
+        self.is_head || text.contains("HTTPS") || text.contains("SSL")
     }
 
     fn redirect(&self) -> Option<&str> {
@@ -168,6 +170,7 @@ impl Answer {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
             body: body.to_owned().into(),
+            is_head: false,
             url: Url::parse("https://r.io/v2/a/manifests/1").unwrap(),
             reach: Reach::Public,
         }
@@ -234,7 +237,14 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
         Ok(Err(body::ReadError::Broken(error))) => return Err(connection_fault(&error, &ask.url)),
         Err(_) => return Err(late(&at, "does not end its answer in time")),
     }
-    Ok(Answer { status, headers, body: body.into_bytes(), url: ask.url.clone(), reach })
+    Ok(Answer {
+        status,
+        headers,
+        body: body.into_bytes(),
+        is_head: ask.method == Method::HEAD,
+        url: ask.url.clone(),
+        reach,
+    })
 }
 
 fn late(origin: &str, what: &str) -> Fault {
@@ -274,7 +284,7 @@ mod tests {
             ("http", 400, "Client sent an HTTP request to an HTTPS server.\n", true),
             ("http", 400, "<title>400 The plain HTTP request was sent to HTTPS port</title>", true),
             ("http", 400, "You're speaking plain HTTP to an SSL-enabled server port.", true),
-            ("http", 400, "", true),
+            ("http", 400, "", false),
             ("http", 400, r#"{"errors":[{"code":"NAME_INVALID"}]}"#, false),
             ("http", 404, "", false),
             ("https", 400, "", false),
@@ -282,6 +292,8 @@ mod tests {
             let url = Url::parse(&format!("{scheme}://localhost:5000/v2/a/manifests/1")).unwrap();
             let answer = Answer { url, ..Answer::test(status, body) };
             assert_eq!(answer.wants_tls(), expected, "{scheme} {status} {body}");
+            let head = Answer { is_head: true, ..answer };
+            assert_eq!(head.wants_tls(), scheme == "http" && status == 400, "HEAD {scheme} {status}");
         }
     }
 }

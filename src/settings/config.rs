@@ -103,7 +103,9 @@ impl Config {
         command.mut_subcommands(|subcommand| {
             let mut subcommand = self.apply(subcommand);
             for (key, words) in &self.defaults {
-                if let Some(id) = find(&subcommand, key).map(|arg| arg.get_id().clone()) {
+                // A flag of the same name may mean something else elsewhere: `--output` is a path, or a format.
+                let taken = find(&subcommand, key).filter(|arg| accepts(arg, key, words).is_ok());
+                if let Some(id) = taken.map(|arg| arg.get_id().clone()) {
                     let words: Vec<OsStr> = words.iter().map(OsStr::from).collect();
                     subcommand = subcommand.mut_arg(id, |arg| arg.default_values(words));
                 }
@@ -141,13 +143,21 @@ fn flag_value(
         ArgAction::Set if is_list => return Err(wrong("expected one value, not a list".to_owned())),
         ArgAction::SetTrue => {}
         _ => {
-            let mut typed = vec!["imagefacts".to_owned()];
-            typed.extend(words.iter().map(|word| format!("--{name}={word}")));
-            let alone = Command::new("imagefacts").arg(arg.clone().required(false));
-            alone.try_get_matches_from(typed).map_err(|error| wrong(first_line(&error)))?;
+            accepts(arg, name, &words).map_err(|error| wrong(first_line(&error)))?;
         }
     }
     Ok(words)
+}
+
+/// Whether `arg` takes `words`, by its own parser.
+fn accepts(arg: &Arg, name: &str, words: &[String]) -> Result<(), clap::Error> {
+    if matches!(arg.get_action(), ArgAction::SetTrue) {
+        return Ok(());
+    }
+    let mut typed = vec!["imagefacts".to_owned()];
+    typed.extend(words.iter().map(|word| format!("--{name}={word}")));
+    let alone = Command::new("imagefacts").arg(arg.clone().required(false));
+    alone.try_get_matches_from(typed).map(|_| ())
 }
 
 fn words(value: &DeValue<'_>) -> Option<Vec<String>> {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unparsable {
     /// A `.tar.gz`, or anything else that is gzipped.
-    #[error("is an archive; unpack it and name the directory instead")]
+    #[error("is an archive; --from reads manifests and what kubectl prints, and imagefacts show reads bundles")]
     Archive,
     /// Binary, or text in another encoding.
     #[error("is not UTF-8 text (line {line}); expected YAML or JSON")]

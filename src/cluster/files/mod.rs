@@ -140,6 +140,10 @@ impl Reader {
         while let Some((json, implied)) = waiting.pop() {
             // Items of a typed list (`PodList`) need not say what they are.
             let Some((api_version, kind)) = type_of(json).or(implied) else { continue };
+            // What marks an unpacked support bundle is no object of a cluster: a bundle must not read as an empty one.
+            if api_version.starts_with("troubleshoot.sh/") {
+                continue;
+            }
             objects += 1;
             let Some(item_kind) = kind.strip_suffix("List") else {
                 self.add_object(&api_version, &kind, json);

@@ -145,7 +145,7 @@ fn what_is_named_must_be_right() {
         ("charts", "charts holds no Kubernetes object"),
         ("broken.yaml", "broken.yaml is not valid YAML: "),
         ("broken.json", "broken.json is not valid JSON: expected `:` at line 2 column 5"),
-        ("bundle.tar.gz", "bundle.tar.gz is an archive; unpack it"),
+        ("bundle.tar.gz", "bundle.tar.gz is an archive; --from reads manifests"),
         ("missing.yaml", "cannot read "),
     ] {
         let message = read_path(&files.path().join(name)).unwrap_err().to_string();

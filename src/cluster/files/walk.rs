@@ -23,7 +23,9 @@ pub(super) fn manifests(directory: &Path) -> Result<Vec<Found>, FilesError> {
     let mut waiting = entries(directory)?;
     while let Some(path) = waiting.pop() {
         let is_directory = path.is_dir();
-        if !(is_directory || is_manifest(&path)) || !passed.insert(identity(&path)) {
+        // A pipe with a manifest's name would be waited for without an end; a broken link is told of when it is read.
+        let is_file = is_manifest(&path) && (path.is_file() || !path.exists());
+        if !(is_directory || is_file) || !passed.insert(identity(&path)) {
             continue;
         }
         if !is_directory {

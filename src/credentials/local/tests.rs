@@ -210,6 +210,11 @@ async fn a_helper_that_fails_is_reported_and_the_rest_is_tried() {
 fn what_is_no_configuration_is_an_error_that_names_its_place() {
     let absent = LocalSources::load(&BTreeMap::new(), Some(Path::new("/nonexistent/auth.json")));
     assert!(matches!(&absent, Err(CredentialsError::File { .. })));
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".docker")).unwrap();
+    std::fs::write(home.path().join(".docker/config.json"), "{hunter2").unwrap();
+    let own = LocalSources::load(&env(&[("HOME", home.path().to_str().unwrap())]), None).unwrap();
+    assert!(own.broken[0].message.contains("config.json") && !own.broken[0].message.contains("hunter2"));
     let broken = LocalSources::load(&env(&[("DOCKER_AUTH_CONFIG", "{hunter2")]), None);
     let message = broken.err().unwrap().to_string();
     assert!(message.contains("DOCKER_AUTH_CONFIG") && !message.contains("hunter2"), "{message}");

@@ -125,8 +125,8 @@ impl Masker {
     }
 }
 
-/// A text as it will be, without writing down what was masked.
-fn hidden(text: &str) -> String {
+/// A text as it will be, without writing down what was masked: for what is shown before a document is made.
+pub fn hidden(text: &str) -> String {
     masked(text, &merged(secrets(text)))
 }
 

@@ -140,7 +140,6 @@ async fn values_that_only_the_run_can_judge() {
         (&["--authfile", "auth.json"], &["auth.json"]),
         (&["--ca-file", "nowhere.pem"], &["nowhere.pem"]),
         (&["--ca-file", "ca.pem"], &["ca.pem"]),
-        (&["-l", "app in web"], &["app in web"]),
     ] {
         refused(&program, &[&from[..], more].concat(), 1, says).await;
     }
@@ -158,4 +157,42 @@ async fn a_reference_that_cannot_be_parsed_fails_alone() {
     assert_eq!(facts.references(), ["127.0.0.1:1/tool:2", "Not/Valid"]);
     let ran = program.run(&["inspect", "Not/Valid"]).await.exits(3);
     assert!(ran.stdout().contains("Not/Valid") && ran.stdout().contains("invalid-reference"), "{}", ran.stdout());
+}
+
+#[tokio::test]
+async fn an_unpacked_bundle_is_no_empty_cluster() {
+    let program = Program::new();
+    program.write("bundle/version.yaml", "apiVersion: troubleshoot.sh/v1beta2\nkind: SupportBundle\n");
+    program.write("bundle/image-facts/facts.json", r#"{"schemaVersion":"1.0","kind":"ImageFacts"}"#);
+    program.run(&["collect", "--from", "bundle"]).await.exits(1).says(&["bundle holds no Kubernetes object"]);
+}
+
+#[tokio::test]
+async fn a_pipe_among_manifests_is_passed_by() {
+    let program = Program::new();
+    program.write("dir/pod.yaml", super::files::POD);
+    let pipe = program.directory().join("dir/pipe.yaml");
+    assert!(std::process::Command::new("mkfifo").arg(pipe).status().unwrap().success());
+    assert_eq!(program.run(&["collect", "--from", "dir"]).await.exits(0).bundle().facts().references().len(), 2);
+}
+
+#[tokio::test]
+async fn a_bad_selector_is_wrong_usage() {
+    for selector in ["=,=", "app in web"] {
+        Program::new().run(&["collect", "--from", "x", "-l", selector]).await.exits(2).says(&["--selector", selector]);
+    }
+}
+
+/// A key may be a flag of several commands that mean different things by it.
+#[tokio::test]
+async fn one_configuration_serves_every_command() {
+    let program = Program::new();
+    program.write("pod.yaml", super::files::POD);
+    program.write("config.toml", "output = \"bundle.tar.gz\"\n");
+    let collect = ["collect", "--include-images", "--from", "pod.yaml", "--config", "config.toml", "--retries", "0"];
+    let collected = program.offline().run(&collect).await.exits(0);
+    assert_eq!(collected.stdout(), "bundle.tar.gz\n");
+    let program = Program::new();
+    program.write("config.toml", "output = \"bundle.tar.gz\"\n");
+    program.offline().run(&["inspect", "--config", "config.toml", "UPPER"]).await.exits(3);
 }

@@ -1,5 +1,8 @@
 //! What a registry could do to the images of others.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
 
 use super::image::INDEX;
@@ -26,7 +29,7 @@ async fn those_who_are_slow_do_not_keep_others_waiting() {
 }
 
 /// A registry that names what another one has, and then does not give it: nobody waits for it there.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn a_document_that_one_withholds_is_had_from_another() {
     let image = |name: &str| {
         Image::of(&json!({"os": "linux", "architecture": "amd64", "config": {"Labels": {"name": name}}}).to_string())
@@ -35,20 +38,28 @@ async fn a_document_that_one_withholds_is_had_from_another() {
     let (first, second) = (image("first"), image("second"));
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [first.entry()]}).to_string();
     let (theirs, child, own) = (index.clone(), first.clone(), second.clone());
-    let later = |reply: Reply| {
-        // So that those who withhold it have been asked for it before.
-        std::thread::sleep(std::time::Duration::from_millis(700));
+    let withheld = Arc::new(AtomicUsize::new(0));
+    let (one, other) = (Arc::clone(&withheld), Arc::clone(&withheld));
+    let withhold = |asked: &AtomicUsize| {
+        asked.fetch_add(1, Ordering::SeqCst);
+        Reply::Stall("")
+    };
+    let later = move |reply: Reply| {
+        // So that both who withhold it have been asked for it before.
+        let is_early = || withheld.load(Ordering::SeqCst) < 2;
+        (0..500).take_while(|_| is_early()).for_each(|_| std::thread::sleep(std::time::Duration::from_millis(10)));
         reply
     };
+    let later_too = later.clone();
     let attacks = [
         Attack::new("withholds-manifest", "timeout", move |seen| match is_top(&seen.path) {
             true => reply(200, theirs.clone()),
-            false => Reply::Stall(""),
+            false => withhold(&one),
         })
         .await,
         Attack::new("withholds-config", "timeout", move |seen| match is_top(&seen.path) {
             true => reply(200, own.manifest.clone()),
-            false => Reply::Stall(""),
+            false => withhold(&other),
         })
         .await,
         Attack::new("owner-of-manifest", "", move |seen| match is_top(&seen.path) {
@@ -57,7 +68,7 @@ async fn a_document_that_one_withholds_is_had_from_another() {
         })
         .await,
         Attack::new("owner-of-config", "", move |seen| match is_top(&seen.path) {
-            true => later(second.answer(seen)),
+            true => later_too(second.answer(seen)),
             false => second.answer(seen),
         })
         .await,

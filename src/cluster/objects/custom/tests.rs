@@ -179,7 +179,7 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     let text = prop_oneof!["[a-z/:@{$(]{0,12}", Just("ghcr.io/acme/a:1".to_owned())];
     let leaf = prop_oneof![text.prop_map(Into::into), any::<i32>().prop_map(Into::into), Just(serde_json::Value::Null)];
     let key =
-        prop_oneof!["[a-z]{0,3}", "(image|name|tag|repository|containers|initContainers|imagePullSecrets|status)"];
+        prop_oneof!["[a-z]{1,3}", "(image|name|tag|repository|containers|initContainers|imagePullSecrets|status)"];
     leaf.prop_recursive(6, 40, 5, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::Array),

@@ -75,7 +75,7 @@ pub enum Command {
 ///
 /// The path of the bundle is printed to stdout.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment, after_help = COLLECT_EXAMPLES)]
+#[command(after_help = COLLECT_EXAMPLES)]
 pub struct CollectArgs {
     /// Resolve each image at its registry
     #[arg(long, env = "IMAGEFACTS_INCLUDE_IMAGES")]

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::event::Event;
 use crate::image::{Digest, NodePlatform, Platform, Reference};
 use crate::vocabulary::{Certainty, ContainerType, GapScope, Role};
 
@@ -51,6 +52,19 @@ pub struct Gap {
     pub message: String,
     /// whether the facts are incomplete for it: a part of the cluster could not be read
     pub incomplete: bool,
+}
+
+impl From<&Gap> for Event {
+    fn from(gap: &Gap) -> Self {
+        Self::Gap {
+            scope: gap.scope,
+            resource: gap.resource.clone(),
+            namespace: gap.namespace.clone(),
+            host: gap.host.clone(),
+            reason: gap.reason.clone(),
+            message: gap.message.clone(),
+        }
+    }
 }
 
 /// A node, with what an image must be to run on it.

@@ -12,7 +12,7 @@ pub use inspect::inspect;
 pub use source::Source;
 
 use crate::bundle::{Contents, Destination, Written};
-use crate::cluster::inventory::{Gap, Inventory};
+use crate::cluster::inventory::Inventory;
 use crate::event::{Event, Events, FindingCounts};
 use crate::facts::document::{Image, ImageFacts};
 use crate::facts::{self, RunContext};
@@ -177,16 +177,4 @@ fn all_well(facts: &ImageFacts) -> bool {
 
 fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
-}
-
-/// Tells of a gap.
-fn gap_event(gap: &Gap) -> Event {
-    Event::Gap {
-        scope: gap.scope,
-        resource: gap.resource.clone(),
-        namespace: gap.namespace.clone(),
-        host: gap.host.clone(),
-        reason: gap.reason.clone(),
-        message: gap.message.clone(),
-    }
 }

@@ -71,7 +71,7 @@ impl Registries {
             clock: self.clock,
         };
         let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;
-        resolution.gaps.iter().for_each(|gap| events.emit(super::gap_event(gap)));
+        resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));
         Ok(resolution)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{CollectError, gap_event};
+use super::CollectError;
 use crate::cluster::files;
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::cluster::live::{self, Cluster, Connection};
@@ -103,7 +103,7 @@ async fn from_files(
         return Ok(Found::nothing(origin));
     };
     let (inventory, secrets) = read??;
-    inventory.gaps.iter().for_each(|gap| events.emit(gap_event(gap)));
+    inventory.gaps.iter().for_each(|gap| events.emit(gap.into()));
     let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
     Ok(Found { inventory, secrets: Some(secrets), origin })
 }

@@ -18,7 +18,7 @@ use super::{custom, gaps, owners, path};
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::cluster::objects::{CustomKind, KINDS, Metadata, Resource};
 use crate::cluster::uses::{Builder, Scope};
-use crate::event::{Event, Events};
+use crate::event::Events;
 use crate::stop::Stop;
 
 /// Discovers what the cluster uses, as far as `scope` goes and the API server lets us.
@@ -181,14 +181,7 @@ impl Run<'_> {
         }
         let inventory = builder.finish();
         for gap in &inventory.gaps {
-            self.events.emit(Event::Gap {
-                scope: gap.scope,
-                resource: gap.resource.clone(),
-                namespace: gap.namespace.clone(),
-                host: gap.host.clone(),
-                reason: gap.reason.clone(),
-                message: gap.message.clone(),
-            });
+            self.events.emit(gap.into());
         }
         Ok(inventory)
     }

@@ -54,10 +54,10 @@ impl Execution {
     }
 
     /// What `collection.json` says in the end of the phase `last`.
-    pub(super) fn so_far(
+    pub(super) fn so_far<M>(
         &self,
         last: Begun,
-        facts: &ImageFacts,
+        facts: &ImageFacts<M>,
         settings: &CollectSettings,
         stopped: Option<StopReason>,
     ) -> Collection {

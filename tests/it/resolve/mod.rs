@@ -9,7 +9,7 @@ mod growing;
 mod images;
 mod running;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
 use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::sorted::{SortedMap, SortedSet};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
 
@@ -137,11 +138,11 @@ fn these(platforms: &[&str]) -> WantedPlatforms {
 
 /// Wants an image for `platforms`; no pods, nothing that runs.
 fn want(reference: Reference, platforms: &[&str]) -> Want {
-    Want { reference, platforms: these(platforms), running: BTreeMap::new(), contexts: BTreeSet::new() }
+    Want { reference, platforms: these(platforms), running: SortedMap::new(), contexts: SortedSet::new() }
 }
 
 /// Digests as a runtime reports them that got them from a repository.
-fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> BTreeMap<Digest, ReportedAs> {
+fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> SortedMap<Digest, ReportedAs> {
     digests.into_iter().map(|digest| (digest.clone(), ReportedAs::RepoDigest)).collect()
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod attachments;
 mod cache;
 mod course;
+mod deadlines;
 mod fake_registry;
 mod images;
 mod running;
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 /// How images are resolved in a test, and what was told of it.
 struct Bench {
     limits: Limits,
+    options: RegistryOptions,
     fallback: Fallback,
     attachments: Attachments,
     secrets: Secrets,
@@ -78,6 +80,7 @@ impl Bench {
     fn new() -> Self {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
+            options: RegistryOptions::default(),
             fallback: Fallback::BestEffort,
             attachments: Attachments::default(),
             secrets: Secrets::default(),
@@ -95,8 +98,7 @@ impl Bench {
 
     async fn resolve(&self, wants: impl futures::Stream<Item = Want>) -> Resolution {
         let events = Events::to(Arc::clone(&self.events) as Arc<dyn Sink>);
-        let options = RegistryOptions::default();
-        let client = RegistryClient::new(&options, &self.limits, Clock::System, events.clone(), self.stop.clone());
+        let client = RegistryClient::new(&self.options, &self.limits, Clock::System, events.clone(), self.stop.clone());
         let reader: Arc<dyn PullSecretReader> = Arc::new(self.secrets.clone());
         let resolver = Resolver {
             client: client.unwrap(),

@@ -6,8 +6,10 @@ mod cache;
 mod course;
 mod deadlines;
 mod fake_registry;
+mod flights;
 mod images;
 mod running;
+mod soak;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};

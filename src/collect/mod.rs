@@ -87,6 +87,8 @@ impl Collection {
             return Err(CollectError::image_failed(resolution.as_ref()));
         }
 
+        // Who asks to end from here on gets what is there all the same, and nothing is missing from it.
+        let stopped = stop.reason();
         let context = RunContext {
             generated_at: clock.now(),
             duration_ms: execution.elapsed_ms(),
@@ -94,7 +96,7 @@ impl Collection {
             origin,
             redaction: settings.output.redaction,
             cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
-            stopped: stop.reason(),
+            stopped,
         };
         let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);
         let redactions = facts::redact::redact(&mut facts);
@@ -102,7 +104,7 @@ impl Collection {
         report(&facts, events);
         execution.phase("assemble");
 
-        let collection = execution.finish(&facts, &settings, stop.reason());
+        let collection = execution.finish(&facts, &settings, stopped);
         let written = destination.write(&Contents {
             facts: &facts,
             schema: render::json(&facts::schema::facts_schema())?.as_bytes(),
@@ -112,8 +114,8 @@ impl Collection {
             cluster_version: inventory.version.as_ref(),
             collection: &collection,
         })?;
-        events.emit(finished(&facts, &written, collection.duration_ms, stop.reason()));
-        Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
+        events.emit(finished(&facts, &written, collection.duration_ms, stopped));
+        Ok(Outcome { written, all_well: all_well(&facts), stopped })
     }
 }
 

@@ -5,7 +5,7 @@ mod attachments;
 mod cache;
 mod course;
 mod deadlines;
-mod fake_registry;
+pub(crate) mod fake_registry;
 mod flights;
 mod images;
 mod running;

@@ -61,7 +61,7 @@ pub(super) fn kind(path: &str) -> Kind {
 pub(super) fn fate(path: &str, nth: u32) -> Fate {
     let digest = Digest::of(format!("soak {path} {nth}").as_bytes()).to_string();
     let number = u64::from_str_radix(&digest["sha256:".len()..][..12], 16).unwrap();
-    if number % 3 != 0 {
+    if !number.is_multiple_of(3) {
         return Fate::Good;
     }
     let fate = match number / 3 % 100 {

@@ -65,7 +65,7 @@ impl Image {
         let mut entry = described(MANIFEST, &manifest);
         entry["platform"] = json!({"os": "linux", "architecture": "amd64"});
         put(&format!("blobs/{}", Digest::of(&config)), "application/octet-stream", config);
-        if nth % 3 == 0 {
+        if nth.is_multiple_of(3) {
             put(&format!("manifests/{}", Digest::of(&manifest)), MANIFEST, manifest);
             put("manifests/1", INDEX, bytes(json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]})));
         } else {

@@ -225,4 +225,32 @@ mod tests {
             assert_eq!(head.wants_tls(), scheme == "http" && status == 400, "HEAD {scheme} {status}");
         }
     }
+
+    #[test]
+    fn only_what_a_server_does_not_bear_is_trouble() {
+        for (status, expected) in [
+            (200, Sign::Good),
+            (307, Sign::Good),
+            (401, Sign::Good),
+            (403, Sign::Good),
+            (404, Sign::Good),
+            (408, Sign::Trouble),
+            (429, Sign::Trouble),
+            (500, Sign::Trouble),
+            (503, Sign::Trouble),
+        ] {
+            assert_eq!(sign(&Ok(Answer::test(status, ""))), expected, "{status}");
+        }
+        for (class, expected) in [
+            (ErrorClass::Timeout, Sign::Trouble),
+            (ErrorClass::Connect, Sign::Trouble),
+            (ErrorClass::Dns, Sign::Nothing),
+            (ErrorClass::Tls, Sign::Nothing),
+            (ErrorClass::TooLarge, Sign::Nothing),
+        ] {
+            let fault = Fault::broken(class, "https://r.io", "is broken", "mend it");
+            assert_eq!(sign(&Err(fault.clone())), expected, "{class}");
+            assert_eq!(sign(&Err(Fault { other_protocol: true, ..fault })), Sign::Nothing, "{class}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod interrupts;
 mod interrupts_many;
 mod login;
 mod outputs;
+mod pipeline;
 pub(crate) mod program;
 mod proxies;
 mod real;

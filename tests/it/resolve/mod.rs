@@ -7,6 +7,7 @@ mod course;
 mod deadlines;
 pub(crate) mod fake_registry;
 mod flights;
+mod growing;
 mod images;
 mod running;
 mod soak;

@@ -5,6 +5,7 @@ pub(crate) mod certificates;
 mod faults;
 mod held;
 mod hostile;
+mod http2;
 mod in_flight;
 mod mirrors;
 mod named_files;

@@ -177,7 +177,8 @@ async fn answered(
 /// What the outcome tells of how the server bears what it is asked. A refusal is an answer as it should be.
 fn sign(outcome: &Result<Answer, Fault>) -> Sign {
     match outcome {
-        Ok(answer) if answer.status.is_server_error() || matches!(answer.status.as_u16(), 408 | 429) => Sign::Trouble,
+        Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => Sign::SlowDown,
+        Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::REQUEST_TIMEOUT => Sign::Trouble,
         Ok(_) => Sign::Good,
         Err(fault) if fault.other_protocol => Sign::Nothing,
         Err(fault) => match fault.class {
@@ -235,7 +236,7 @@ mod tests {
             (403, Sign::Good),
             (404, Sign::Good),
             (408, Sign::Trouble),
-            (429, Sign::Trouble),
+            (429, Sign::SlowDown),
             (500, Sign::Trouble),
             (503, Sign::Trouble),
         ] {

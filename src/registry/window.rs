@@ -3,6 +3,10 @@
 //! It works as TCP does (RFC 5681), counted in requests: up to a threshold each good answer lets one more in, from there on
 //! a whole window of good answers does. Requests that were sent together tend to fail together, so what was sent before a
 //! halving tells nothing any more.
+//!
+//! Unlike a line, a server can be down. Then nothing is gained by asking less, and the run would last for ever with its images
+//! one after the other. So what fails halves the window once, and again only when something was answered in between; a
+//! server that asks to slow down always gets its way.
 
 /// Where a window begins. A registry's frontend bears so much at once, and most clients ask for as much.
 const START: usize = 32;
@@ -22,6 +26,8 @@ pub(super) struct Window {
     sent: u64,
     /// of these, how many before the last halving
     settled: u64,
+    /// whether nothing was answered well since the last halving
+    is_mute: bool,
 }
 
 /// One request's place in the order of all that were sent to a server.
@@ -33,7 +39,9 @@ pub(super) struct Nth(u64);
 pub(super) enum Sign {
     /// it answers as it should, be it with a refusal
     Good,
-    /// it is asked too much, or it is broken
+    /// it asks for less
+    SlowDown,
+    /// it is asked too much, or it is down
     Trouble,
     /// nothing: nobody waited for its answer, or it was not reached
     Nothing,
@@ -43,7 +51,8 @@ impl Window {
     /// A window that grows up to `most` requests, but holds at least one.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { size: START.min(most), most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0 }
+        let size = START.min(most);
+        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false }
     }
 
     /// Whether one more request may be sent.
@@ -63,7 +72,8 @@ impl Window {
         if nth.0 > self.settled {
             match sign {
                 Sign::Good => self.grow(),
-                Sign::Trouble => self.halve(),
+                Sign::Trouble if self.is_mute => {}
+                Sign::SlowDown | Sign::Trouble => self.halve(),
                 Sign::Nothing => {}
             }
         }
@@ -71,6 +81,7 @@ impl Window {
     }
 
     fn grow(&mut self) {
+        self.is_mute = false;
         self.good += 1;
         if self.size < self.threshold || self.good >= self.size {
             (self.size, self.good) = ((self.size + 1).min(self.most), 0);
@@ -81,7 +92,7 @@ impl Window {
     fn halve(&mut self) {
         self.threshold = (self.size / 2).max(1);
         self.size = (self.size.min(self.in_flight) / 2).max(1);
-        (self.good, self.settled) = (0, self.sent);
+        (self.good, self.settled, self.is_mute) = (0, self.sent, true);
     }
 }
 
@@ -103,14 +114,16 @@ mod tests {
 
     #[test]
     fn a_window_grows_while_all_goes_well_and_is_halved_once_for_those_that_fail_together() {
-        use Sign::{Good, Nothing, Trouble};
+        use Sign::{Good, Nothing, SlowDown, Trouble};
         for (name, most, rounds, expected) in [
             ("a good server", 64, vec![Good; 3], vec![32, 64, 64]),
             ("few at all", 8, vec![Good; 2], vec![8, 8]),
             ("none at all", 0, vec![Good; 2], vec![1, 1]),
             ("a round that fails", 64, vec![Good, Trouble, Good, Good], vec![32, 64, 32, 33]),
-            ("a server that is down", 64, vec![Trouble; 8], vec![32, 16, 8, 4, 2, 1, 1, 1]),
-            ("from the bottom, up to the threshold at once", 64, vec![Trouble, Good, Good], vec![32, 16, 17]),
+            ("a server that is down", 64, vec![Trouble; 4], vec![32, 16, 16, 16]),
+            ("one that goes down", 64, vec![Good, Trouble, Trouble], vec![32, 64, 32]),
+            ("one that has enough", 64, vec![SlowDown; 8], vec![32, 16, 8, 4, 2, 1, 1, 1]),
+            ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 8]),
             ("what tells nothing", 64, vec![Nothing; 2], vec![32, 32]),
         ] {
             let mut window = Window::new(most);
@@ -144,14 +157,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..3_usize), 0..2000)) {
+        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..4_usize), 0..2000)) {
             let (mut window, mut open) = (Window::new(most), Vec::new());
             for (at, sign) in steps {
                 if window.has_room() && at % 2 == 0 {
                     open.push(window.begin());
                 } else if !open.is_empty() {
                     let nth = open.swap_remove(usize::from(at) % open.len());
-                    window.end(nth, [Sign::Good, Sign::Trouble, Sign::Nothing][sign]);
+                    window.end(nth, [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Nothing][sign]);
                 }
                 prop_assert_eq!(window.in_flight, open.len());
                 prop_assert!((1..=most.max(1)).contains(&window.size), "{:?}", window);

@@ -29,6 +29,9 @@ const END_HEADERS: u8 = 4;
 /// `:status 200`, as HPACK has it
 const OK: &[u8] = &[0x88];
 
+/// What is answered to a request on this stream.
+type Reply = fn(u32) -> Vec<u8>;
+
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
@@ -57,7 +60,7 @@ fn answer(stream: u32) -> Vec<u8> {
 async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     requests: &AtomicUsize,
-    first: fn(u32) -> Vec<u8>,
+    first: Reply,
 ) -> std::io::Result<()> {
     stream.read_exact(&mut [0; PREFACE]).await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
@@ -81,8 +84,7 @@ async fn serve(
 
 #[tokio::test]
 async fn what_a_server_refused_unread_is_sent_again_and_counts_once() {
-    let refusals: [(fn(u32) -> Vec<u8>, _, _); 3] =
-        [(go_away, 2, None), (refuse, 2, None), (fail, 1, Some(ErrorClass::Connect))];
+    let refusals: [(Reply, _, _); 3] = [(go_away, 2, None), (refuse, 2, None), (fail, 1, Some(ErrorClass::Connect))];
     for (first, arrived, class) in refusals {
         let authority = authority("Corp Root");
         let mut file = tempfile::NamedTempFile::new().unwrap();

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use imagefacts::image::Reference;
+use imagefacts::limits::Limits;
 use imagefacts::registry::{Address, Mirror, Upstream};
-use imagefacts::resolve::Resolution;
+use imagefacts::resolve::{Answer, Resolution};
 use imagefacts::stop::{Stop, StopReason};
 use imagefacts::vocabulary::ErrorClass;
 use tokio::net::TcpListener;
@@ -120,4 +121,20 @@ async fn a_run_ends_within_its_time_however_many_images_wait() {
     let canceled =
         resolution.answers.values().filter(|answer| answer.failures[0].class == ErrorClass::Canceled).count();
     assert!((1..count).contains(&canceled), "{canceled}");
+}
+
+/// With the usual limits, images of a registry that is down are all told of in the run's time: they are not asked for one
+/// after the other.
+#[tokio::test(start_paused = true)]
+async fn a_registry_that_is_down_costs_no_more_than_its_images_share() {
+    let server = Server::http(|_| Reply::Stall("")).await;
+    let mut bench = Bench::new();
+    bench.limits = Limits::default();
+    bench.stop = Stop::at(Instant::now() + bench.limits.run_timeout);
+    let reference = |nth| Reference::parse(&format!("{}/a{nth}:1", server.address)).unwrap();
+    let wants = (0..100).map(|nth| want(reference(nth), &["linux/amd64"])).collect();
+    let resolution = bench.resolve_all(wants).await;
+    assert_eq!(bench.stop.reason(), None);
+    let class = |answer: &Answer| answer.failures[0].class;
+    assert!(resolution.answers.values().all(|answer| class(answer) == ErrorClass::Timeout));
 }

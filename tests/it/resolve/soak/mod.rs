@@ -78,8 +78,8 @@ async fn what_can_be_had_is_had_and_all_else_is_told_as_it_is() {
     let mut bench = Bench::new();
     bench.stop = Stop::at(Instant::now() + HANGS);
     // Most of the time is spent waiting for the next attempt, so that many images are needed at once.
-    (bench.limits.concurrency, bench.limits.retries) = (400, RETRIES);
-    (bench.limits.request_timeout, bench.limits.image_timeout) = (Duration::from_millis(1500), HANGS);
+    (bench.limits.concurrency, bench.limits.retries) = (300, RETRIES);
+    (bench.limits.request_timeout, bench.limits.image_timeout) = (Duration::from_secs(2), HANGS);
     let reference = |(nth, image): (usize, &Image)| {
         let host = registry.hosts[nth % HOSTS];
         Reference::parse(&format!("{host}/{}:1", image.repository)).unwrap()

@@ -43,6 +43,10 @@ enum Target {
     },
 }
 
+/// The file that a bundle is written to before it has its name.
+#[derive(Debug, Clone)]
+pub struct Unfinished(PathBuf);
+
 /// A bundle that was written. As text its path, or `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
@@ -75,6 +79,14 @@ impl Destination {
         Ok(Self { top, at, target })
     }
 
+    /// What is to be removed when the program ends without dropping this; none on stdout.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        match &self.target {
+            Target::Stdout => None,
+            Target::File { temp, .. } | Target::Directory { temp, .. } => Some(Unfinished(temp.path().to_owned())),
+        }
+    }
+
     /// Writes a bundle of `contents`.
     ///
     /// # Errors
@@ -100,6 +112,16 @@ impl Destination {
                 sync_directory(&directory);
                 Ok(Written::File(path))
             }
+        }
+    }
+}
+
+impl Unfinished {
+    /// Removes the file. A bundle that has its name already is left alone.
+    #[expect(clippy::disallowed_methods, reason = "this room writes files")]
+    pub fn remove(&self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::debug!(%error, "nothing unfinished was removed");
         }
     }
 }

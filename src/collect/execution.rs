@@ -107,12 +107,12 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
             ("insecure-registry", settings.registry.insecure.clone().into()),
             ("mirror", mirrors(&settings.registry).into()),
             ("concurrency", limits.concurrency.into()),
-            ("per-registry", limits.per_registry.into()),
             ("retries", limits.retries.into()),
             ("registry-timeout", seconds(limits.request_timeout)),
             ("image-timeout", seconds(limits.image_timeout)),
             ("timeout", seconds(limits.run_timeout)),
         ]);
+        all.extend(limits.per_registry.map(|most| ("per-registry", most.into())));
     }
     let files = [("registries-conf", &settings.registry.registries_conf), ("certs-dir", &settings.registry.certs_dir)];
     let named = files.into_iter().filter(|_| settings.include_images);

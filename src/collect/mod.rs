@@ -82,6 +82,8 @@ impl Collection {
         }
 
         let assembling = execution.begin("assemble");
+        // Who asks to end from here on gets what is there all the same, and nothing is missing from it.
+        let stopped = stop.reason();
         let context = RunContext {
             generated_at: clock.now(),
             duration_ms: execution.elapsed_ms(),
@@ -89,7 +91,7 @@ impl Collection {
             origin,
             redaction: settings.output.redaction,
             cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
-            stopped: stop.reason(),
+            stopped,
         };
         let cluster_version = inventory.version.clone();
         let assembled = facts::assemble(inventory, resolution, context);
@@ -106,10 +108,10 @@ impl Collection {
             redactions: render::json(&redactions)?.as_bytes(),
             analysis: render::json(&facts::analysis::analysis(&facts))?.as_bytes(),
             cluster_version: cluster_version.as_ref(),
-            collection: &|| execution.so_far(writing, &facts, &settings, stop.reason()),
+            collection: &|| execution.so_far(writing, &facts, &settings, stopped),
         })?;
-        events.emit(finished(&facts, &written, execution.elapsed_ms(), stop.reason()));
-        Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
+        events.emit(finished(&facts, &written, execution.elapsed_ms(), stopped));
+        Ok(Outcome { written, all_well: all_well(&facts), stopped })
     }
 }
 

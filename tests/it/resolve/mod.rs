@@ -4,10 +4,13 @@ mod access;
 mod attachments;
 mod cache;
 mod course;
-mod fake_registry;
+mod deadlines;
+pub(crate) mod fake_registry;
+mod flights;
 mod growing;
 mod images;
 mod running;
+mod soak;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -32,6 +35,7 @@ use tokio::time::Instant;
 /// How images are resolved in a test, and what was told of it.
 struct Bench {
     limits: Limits,
+    options: RegistryOptions,
     fallback: Fallback,
     attachments: Attachments,
     secrets: Secrets,
@@ -80,6 +84,7 @@ impl Bench {
     fn new() -> Self {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
+            options: RegistryOptions::default(),
             fallback: Fallback::BestEffort,
             attachments: Attachments::default(),
             secrets: Secrets::default(),
@@ -97,8 +102,7 @@ impl Bench {
 
     async fn resolve(&self, wants: impl futures::Stream<Item = Want>) -> Resolution {
         let events = Events::to(Arc::clone(&self.events) as Arc<dyn Sink>);
-        let options = RegistryOptions::default();
-        let client = RegistryClient::new(&options, &self.limits, Clock::System, events.clone(), self.stop.clone());
+        let client = RegistryClient::new(&self.options, &self.limits, Clock::System, events.clone(), self.stop.clone());
         let reader: Arc<dyn PullSecretReader> = Arc::new(self.secrets.clone());
         let resolver = Resolver {
             client: client.unwrap(),

@@ -1,19 +1,22 @@
 //! Discovery: every list that is needed, where it may be read, into one inventory.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::{StreamExt as _, stream};
+use futures::future::try_join;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::connect::Cluster;
 use super::error::DiscoveryError;
 use super::lane::Lane;
-use super::list::{Listed, Listing, list};
-use super::request::{Ask, RequestError};
+use super::list::{Listed, Listing, Part, list};
+use super::refusal::RequestError;
+use super::request::Ask;
+use super::split::Item;
 use super::{custom, gaps, owners, path};
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::cluster::objects::{CustomKind, KINDS, Metadata, Resource};
@@ -38,20 +41,9 @@ pub async fn discover(
     let mut run = Run { cluster, scope, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
     run.version().await?;
     run.named = run.named().await?;
-    let custom = run.custom().await?;
-    let lanes: Vec<_> = resources(&custom).map(|resource| Lane::new(&run, resource).walk()).collect();
-    let mut lists = stream::iter(lanes).buffer_unordered(cluster.limits().lists);
-    while let Some(outcome) = lists.next().await {
-        outcome?;
-    }
-    drop(lists);
+    // Pods take longest, and everything else is read beside them.
+    try_join(Lane::new(&run, Resource::Pod).walk(), run.others()).await?;
     run.finish().await
-}
-
-/// In the order in which lists begin: the longest first, events last.
-fn resources(custom: &[CustomKind]) -> impl Iterator<Item = Resource<'_>> {
-    let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
-    [Resource::Pod, Resource::Node].into_iter().chain(workloads).chain([Resource::Event])
 }
 
 /// One discovery.
@@ -85,6 +77,16 @@ impl Run<'_> {
 
     pub(super) fn gap(&self, gap: Gap) {
         self.found().builder.add_gap(gap);
+    }
+
+    /// Everything but pods, a few lists at a time.
+    async fn others(&self) -> Result<(), DiscoveryError> {
+        let custom = self.custom().await?;
+        let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
+        let resources = iter::once(Resource::Node).chain(workloads).chain([Resource::Event]);
+        let lanes: Vec<_> = resources.map(|resource| Lane::new(self, resource).walk()).collect();
+        let beside_pods = self.cluster.limits().lists.saturating_sub(1).max(1);
+        stream::iter(lanes).buffer_unordered(beside_pods).try_collect().await
     }
 
     /// `/version`, which shows at once whether the API server can be asked at all.
@@ -127,8 +129,10 @@ impl Run<'_> {
         let names = self.fallback.get_or_try_init(|| async {
             let mut names = Vec::new();
             let listing = Listing { path: path::collection("v1", None, "namespaces"), selectors: Vec::new() };
-            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |items| {
-                names.extend(items.iter().filter_map(|item| name(item)));
+            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |part| {
+                if let Part::Item(Item::Json(json)) = part {
+                    names.extend(name(json));
+                }
             })
             .await;
             if let Err(error) = end {
@@ -188,10 +192,10 @@ impl Run<'_> {
 }
 
 /// The name of an object of which nothing else is read.
-fn name(item: &RawValue) -> Option<String> {
+fn name(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         metadata: Metadata,
     }
-    serde_json::from_str::<Named>(item.get()).ok()?.metadata.name
+    serde_json::from_str::<Named>(json).ok()?.metadata.name
 }

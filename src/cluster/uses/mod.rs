@@ -22,8 +22,7 @@ pub use scope::Scope;
 pub use selector::{InvalidSelector, Selector};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use serde_json::value::RawValue;
+use std::fmt::Display;
 
 use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
 use self::owners::Owners;
@@ -56,9 +55,8 @@ impl Builder {
         Self { scope, ..Self::default() }
     }
 
-    /// Reads an item of a list and takes it in. One that cannot be read becomes a gap.
-    pub fn add(&mut self, resource: Resource<'_>, item: &RawValue) {
-        let json = item.get();
+    /// Reads an object and takes it in. One that cannot be read becomes a gap.
+    pub fn add(&mut self, resource: Resource<'_>, json: &str) {
         let read = match resource {
             Resource::Node => serde_json::from_str(json).map(|node| self.add_node(&node)),
             Resource::Pod => serde_json::from_str(json).map(|pod| self.add_pod(&pod)),
@@ -68,8 +66,13 @@ impl Builder {
             Resource::Custom(kind) => self.read_custom(kind, json),
         };
         if let Err(error) = read {
-            self.unreadable.add(&self.scope, &resource.name(), json, &error);
+            self.add_unreadable(resource, &unreadable::metadata(json), &error);
         }
+    }
+
+    /// Says that an object was passed by, as it has more than `limit` bytes.
+    pub fn add_too_large(&mut self, resource: Resource<'_>, limit: usize) {
+        self.add_unreadable(resource, &Metadata::default(), &format_args!("it has more than {limit} bytes"));
     }
 
     /// Says that nodes were listed, even if there are none.
@@ -223,6 +226,14 @@ impl Builder {
             workloads: self.workloads,
             pods: self.pods,
             version: self.version,
+        }
+    }
+
+    fn add_unreadable(&mut self, resource: Resource<'_>, metadata: &Metadata, why: &dyn Display) {
+        let (resource, namespace) = (resource.name(), metadata.namespace.as_deref());
+        let is_meant = namespace.is_none_or(|namespace| self.scope.admits_namespace(namespace));
+        if is_meant && self.seen.first(&format!("unreadable {resource}"), namespace.unwrap_or_default(), metadata) {
+            self.unreadable.add(resource, metadata, why);
         }
     }
 

@@ -4,7 +4,7 @@ mod custom;
 mod roles;
 
 use proptest::prelude::*;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::*;
 use crate::cluster::inventory::{Container, ImageUse, Placement, PullContext, UserKey};
@@ -30,7 +30,7 @@ fn items(resource: Resource<'_>) -> Vec<Box<RawValue>> {
 fn inventory(objects: &[(Resource<'static>, Box<RawValue>)], scope: Scope) -> Inventory {
     let mut builder = Builder::new(scope);
     for (resource, item) in objects {
-        builder.add(*resource, item);
+        builder.add(*resource, item.get());
     }
     builder.finish()
 }

@@ -4,6 +4,7 @@ mod access;
 mod custom;
 mod discovery;
 mod failures;
+mod pages;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use imagefacts::event::Events;
 use imagefacts::limits::ClusterLimits;
 use imagefacts::stop::Stop;
 
-use crate::fake_api::{FakeApi, Fault, Plan, recording};
+use crate::fake_api::{FakeApi, Fault, Plan, Size, recording};
 
 const PODS: &str = "/api/v1/pods";
 

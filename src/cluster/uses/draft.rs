@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::few::Few;
 use super::owners::{ObjectRef, Owners};
 use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
@@ -56,10 +57,10 @@ pub(super) type Loans = HashMap<ObjectRef, Vec<(ObjectRef, Part)>>;
 #[derive(Debug, Clone, Default)]
 struct HolderUse {
     pods: u64,
-    containers: BTreeSet<Container>,
+    containers: Few<Container>,
     examples: BTreeSet<Example>,
     /// each with whether a pod of it fails to pull
-    access: BTreeMap<Access, bool>,
+    access: Few<(Access, bool)>,
     field: Option<Field>,
 }
 
@@ -83,7 +84,7 @@ impl Draft {
         let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
         own.containers.extend(usage.containers);
         own.field = Field::better(own.field.take(), usage.field);
-        *own.access.entry(origin.access.clone()).or_default() |= usage.failing;
+        own.access.insert((origin.access.clone(), usage.failing));
         let Some(pod) = &origin.pod else { return };
         own.pods += 1;
         if matches!(origin.holder, Holder::Loose(_)) {

@@ -5,6 +5,7 @@
 
 mod custom;
 mod draft;
+mod few;
 mod nodes;
 mod owners;
 mod placement;
@@ -23,12 +24,14 @@ pub use selector::{InvalidSelector, Selector};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
+use std::sync::Arc;
 
 use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
+use self::few::Names;
 use self::owners::Owners;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
-use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage};
+use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage, Placement};
 use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
 
 /// Takes objects and builds the inventory.
@@ -37,6 +40,7 @@ pub struct Builder {
     scope: Scope,
     seen: Seen,
     owners: Owners,
+    names: Names,
     images: BTreeMap<ImageName, Draft>,
     loans: Loans,
     nodes: Option<Vec<super::inventory::Node>>,
@@ -111,16 +115,17 @@ impl Builder {
             }
             None => Holder::Loose(namespace.into()),
         };
-        let example = Example {
-            namespace: namespace.to_owned(),
-            pod: metadata.name.clone().unwrap_or_default(),
-            container: None,
-            node: pod.spec.node_name.as_deref().filter(|node| !node.is_empty()).map(Into::into),
+        let node = pod.spec.node_name.as_deref().filter(|node| !node.is_empty()).map(|node| self.names.shared(node));
+        let placements = match &node {
+            Some(node) => vec![Placement::On(Arc::clone(node))],
+            None => placement::placements(&pod.spec),
         };
+        let pod_name = metadata.name.clone().unwrap_or_default();
+        let example = Example { namespace: namespace.to_owned(), pod: pod_name, container: None, node };
         let origin = Origin {
             holder,
             part: Part::Pods,
-            placements: placement::placements(&pod.spec),
+            placements,
             access: access(&pod.spec, metadata.uid.is_some()),
             pod: Some(example),
         };

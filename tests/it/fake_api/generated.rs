@@ -14,6 +14,8 @@ pub(crate) struct Size {
     pub(crate) workloads: usize,
     pub(crate) images: usize,
     pub(crate) nodes: usize,
+    /// whether the pods are without what only takes room: managed fields, environments, ended and added containers
+    pub(crate) is_slim: bool,
 }
 
 /// Makes pods of a cluster.
@@ -25,13 +27,13 @@ pub(super) struct Generator {
 impl Size {
     /// So many pods, and little else.
     pub(crate) fn of_pods(pods: usize) -> Self {
-        Self { pods, workloads: 100, images: 50, nodes: 20 }
+        Self { pods, workloads: 100, images: 50, nodes: 20, is_slim: false }
     }
 }
 
 impl Generator {
     pub(super) fn new(size: Size) -> Self {
-        Self { size, template: template().to_string() }
+        Self { size, template: template(size.is_slim).to_string() }
     }
 
     /// The page that is asked for, pod by pod.
@@ -42,7 +44,7 @@ impl Generator {
 }
 
 /// A recorded pod with more in it, and marks where pods differ.
-fn template() -> Value {
+fn template(is_slim: bool) -> Value {
     let recorded: Value = serde_json::from_slice(&recording("pods.json")).unwrap();
     let mut pods = recorded["items"].as_array().unwrap().iter();
     let mut pod = pods.find(|pod| pod["metadata"]["ownerReferences"].is_array()).unwrap().clone();
@@ -61,6 +63,18 @@ fn template() -> Value {
     pod["spec"]["containers"][0]["image"] = "registry.example.com/team/app-@image@:v1".into();
     pod["status"]["containerStatuses"][0]["imageID"] =
         "registry.example.com/team/app-@image@@sha256:a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e99@image@".into();
+    if is_slim {
+        pod["metadata"]["managedFields"].take();
+        for (part, fields) in [
+            ("spec", ["initContainers", "ephemeralContainers", "tolerations"]),
+            ("status", ["initContainerStatuses", "ephemeralContainerStatuses", "conditions"]),
+        ] {
+            fields.iter().for_each(|field| drop(pod[part][*field].take()));
+        }
+        pod["spec"]["containers"].as_array_mut().unwrap().truncate(1);
+        pod["status"]["containerStatuses"].as_array_mut().unwrap().truncate(1);
+        pod["spec"]["containers"][0]["env"].take();
+    }
     pod["status"]["containerStatuses"][0]["containerID"] = "containerd://@id@".into();
     pod
 }

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -104,8 +103,6 @@ pub(crate) struct Plan {
     documents: BTreeMap<String, Value>,
     /// in place of the pods
     generated: Option<Generator>,
-    /// before the first byte of each answer
-    delay: Duration,
     is_gzip_known: bool,
 }
 
@@ -121,7 +118,6 @@ impl Plan {
             lists: BTreeMap::new(),
             documents: documents.into(),
             generated: None,
-            delay: Duration::ZERO,
             is_gzip_known: true,
         }
     }
@@ -177,12 +173,6 @@ impl Plan {
     /// In place of the pods made up ones, made when they are asked for.
     pub(crate) fn with_generated_pods(mut self, size: Size) -> Self {
         self.generated = Some(Generator::new(size));
-        self
-    }
-
-    /// Makes the server take so long before it answers.
-    pub(crate) fn with_delay(mut self, delay: Duration) -> Self {
-        self.delay = delay;
         self
     }
 

@@ -1,0 +1,95 @@
+//! Sets of which there are many, and most of which hold one thing.
+
+use std::collections::{BTreeSet, HashSet, btree_set};
+use std::iter::Chain;
+use std::option;
+use std::sync::Arc;
+
+/// A sorted set that takes no memory of its own for one item: a [`BTreeSet`] takes as much as for eleven.
+#[derive(Debug, Clone)]
+pub(super) enum Few<T> {
+    /// at most one
+    One(Option<T>),
+    /// several
+    Many(BTreeSet<T>),
+}
+
+impl<T: Ord> Few<T> {
+    /// Adds `item`, unless it is there.
+    pub(super) fn insert(&mut self, item: T) {
+        match self {
+            Self::One(one) => match one.take() {
+                Some(other) if other != item => *self = Self::Many([other, item].into()),
+                _ => *one = Some(item),
+            },
+            Self::Many(many) => {
+                many.insert(item);
+            }
+        }
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self::One(None)
+    }
+}
+
+impl<T: Ord> Extend<T> for Few<T> {
+    fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
+        items.into_iter().for_each(|item| self.insert(item));
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = Chain<option::IntoIter<T>, btree_set::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let (one, many) = match self {
+            Self::One(one) => (one, BTreeSet::new()),
+            Self::Many(many) => (None, many),
+        };
+        one.into_iter().chain(many)
+    }
+}
+
+/// Names that are told again and again, each kept once.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    /// `name`, shared with all others that ask for it.
+    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(name) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = name.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_few_are_a_set(items in prop::collection::vec(0_u8..4, 0..6)) {
+            let mut few = Few::default();
+            few.extend(items.iter().copied());
+            let set: BTreeSet<u8> = items.into_iter().collect();
+            prop_assert_eq!(few.into_iter().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_name_is_kept_once() {
+        let mut names = Names::default();
+        let first = names.shared("node-a");
+        assert!(Arc::ptr_eq(&first, &names.shared("node-a")) && !Arc::ptr_eq(&first, &names.shared("node-b")));
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use imagefacts::event::{Event, Sink};
+use imagefacts::stop::StopReason;
 use serde_json::json;
 
 use super::*;
@@ -50,22 +51,27 @@ async fn the_next_page_is_asked_for_while_the_current_one_still_comes() {
 
 #[tokio::test]
 async fn no_more_than_one_page_is_asked_for_ahead_and_none_of_it_is_read() {
-    let api = Plan::recorded().with_generated_pods(Size::of_pods(12_000)).without_gzip().start().await;
+    let api = Plan::recorded().with_generated_pods(Size::of_pods(9000)).without_gzip().start().await;
     // The rest of the first page never comes.
     api.fail(PODS, "", 1, Fault::HoldBack(3));
-    let limits = ClusterLimits {
-        page_items: 4000,
-        request_timeout: Duration::from_secs(3),
-        tries: 1,
-        ..ClusterLimits::default()
-    };
-    let (inventory, told) = found_and_told(&api, limits).await;
-    assert_eq!(gap(&inventory, "pods", None).reason, "timeout");
-    assert!((1000..4000).contains(&inventory.pods), "what has come counts: {}", inventory.pods);
-    assert!(told.is_empty(), "{told:?}");
+    let cluster = connect_for_pages(&api, 3000).await;
+    let stop = stop();
+    let work = tokio::spawn({
+        let stop = stop.clone();
+        async move { discover(&cluster, &Scope::default(), &Events::none(), &stop).await }
+    });
+    let (mut sent, mut quiet) = (0, 0);
+    while api.queries(PODS).len() < 2 || quiet < 20 {
+        tokio::time::sleep(Duration::from_millis(25)).await;
+        quiet = if api.sent() == sent { quiet + 1 } else { 0 };
+        sent = api.sent();
+    }
+    stop.stop(StopReason::Interrupted);
+    let inventory = work.await.unwrap().unwrap();
+    assert_eq!(gap(&inventory, "pods", None).reason, "canceled");
     assert_eq!(api.queries(PODS).len(), 2);
-    // Half a page, and as much of another as sockets hold.
-    assert!(api.sent() < 32 << 20, "{}", api.sent());
+    // Half of the first page is 12 MB. Of the second one, which has 24 MB, came what sockets hold.
+    assert!(sent < 28_000_000, "{sent}");
 }
 
 #[tokio::test]
@@ -126,6 +132,6 @@ async fn pages_are_compressed_where_the_server_can() {
     let (compressed, _) = found_and_told(&gzip, quick()).await;
     let (uncompressed, _) = found_and_told(&plain, quick()).await;
     assert_same(&compressed, &uncompressed);
-    assert!(plain.sent() > 8_000_000, "{}", plain.sent());
+    assert!(plain.sent() > 7_500_000, "{}", plain.sent());
     assert!(gzip.sent() * 10 < plain.sent(), "{} of {}", gzip.sent(), plain.sent());
 }

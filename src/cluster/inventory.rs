@@ -87,8 +87,8 @@ pub struct Node {
 pub struct NodeImage {
     /// the node
     pub node: Arc<str>,
-    /// names by tag and by digest, without `<none>`
-    pub names: Vec<String>,
+    /// names by tag and by digest, without `<none>`; many nodes tell the same ones
+    pub names: Vec<Arc<str>>,
     /// bytes on disk, as the runtime reports them
     pub size_bytes: u64,
 }

@@ -108,7 +108,7 @@ pub(super) fn inventory() -> Inventory {
 }
 
 pub(super) fn node_image(node: &str, names: &[&str], size_bytes: u64) -> NodeImage {
-    NodeImage { node: node.into(), names: names.iter().map(ToString::to_string).collect(), size_bytes }
+    NodeImage { node: node.into(), names: names.iter().map(|&name| name.into()).collect(), size_bytes }
 }
 
 /// The registry answers for a reference: an image of one layer for each platform.

@@ -93,9 +93,10 @@ impl Builder {
 
     /// Takes in a node.
     pub fn add_node(&mut self, node: &Node) {
-        let Some(known) = nodes::node(node) else { return };
+        let Some(mut known) = nodes::node(node) else { return };
         if self.seen.first("Node", "", &node.metadata) {
-            self.on_nodes.extend(nodes::images(node, &known.name));
+            known.name = self.names.shared(&known.name);
+            self.on_nodes.extend(nodes::images(node, &known.name, &mut self.names));
             self.nodes.get_or_insert_default().push(known);
         }
     }

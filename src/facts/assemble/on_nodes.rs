@@ -66,7 +66,7 @@ impl<'a> NodeImages<'a> {
         for (at, image) in self.images.iter().enumerate() {
             let Some(key) = identity(image).filter(|_| !used.contains(&at)) else { continue };
             let (names, nodes, size) = groups.entry(key).or_default();
-            names.extend(image.names.iter().map(String::as_str));
+            names.extend(image.names.iter().map(AsRef::<str>::as_ref));
             nodes.insert(&image.node);
             *size = image.size_bytes.max(*size);
         }
@@ -83,7 +83,7 @@ impl<'a> NodeImages<'a> {
 /// What makes images on two nodes the same: the first name by digest, else the first name.
 fn identity(image: &NodeImage) -> Option<&str> {
     let first = |by_digest: bool| {
-        image.names.iter().map(String::as_str).filter(|name| name.contains("sha256:") == by_digest).min()
+        image.names.iter().map(AsRef::<str>::as_ref).filter(|name| name.contains("sha256:") == by_digest).min()
     };
     first(true).or_else(|| first(false))
 }

@@ -119,7 +119,9 @@ pub struct ImageUse {
     pub pull_failures: BTreeMap<String, PullFailure>,
     /// with which pull secrets it is pulled
     pub contexts: BTreeSet<PullContext>,
-    /// where it runs, and where it may run
+    /// the nodes that its pods were scheduled to, sorted
+    pub nodes: Vec<Arc<str>>,
+    /// where pods that are not scheduled yet, and those of its templates, may run
     pub placements: BTreeSet<Placement>,
 }
 
@@ -201,8 +203,8 @@ pub enum ReportedAs {
 pub struct Running {
     /// how many pods
     pub pods: u64,
-    /// on which nodes
-    pub nodes: BTreeSet<Arc<str>>,
+    /// on which nodes, sorted
+    pub nodes: Vec<Arc<str>>,
     /// the first by name
     pub examples: BTreeSet<Example>,
     /// whether a container of them runs now or has run (its image was pulled)
@@ -291,6 +293,13 @@ impl Field {
     }
 }
 
+impl ImageUse {
+    /// Whether a pod that uses the image was scheduled to `node`.
+    pub fn is_on(&self, node: &Node) -> bool {
+        self.nodes.binary_search(&node.name).is_ok()
+    }
+}
+
 impl User {
     /// Whether nothing shows that what it names is an image at all.
     pub fn is_guess(&self) -> bool {
@@ -306,7 +315,7 @@ impl Inventory {
         let nodes = self.nodes.as_deref().filter(|nodes| !nodes.is_empty())?;
         let wanted: BTreeSet<&NodePlatform> = nodes
             .iter()
-            .filter(|node| usage.placements.iter().any(|placement| placement.admits(node)))
+            .filter(|node| usage.is_on(node) || usage.placements.iter().any(|placement| placement.admits(node)))
             .map(|node| &node.platform)
             .collect();
         Some(wanted.into_iter().cloned().collect())

@@ -67,7 +67,7 @@ pub(super) fn waits(usage: &mut ImageUse, reason: &str, message: &str, node: &st
 pub(super) fn runs(usage: &mut ImageUse, digest: &Digest, node: &str) {
     let running: &mut Running = usage.running.entry(digest.clone()).or_default();
     running.pods += 1;
-    running.nodes.insert(node.into());
+    running.nodes.push(node.into());
     running.examples.insert(example(&format!("web-{node}"), node));
     running.started = true;
     usage.placements.insert(Placement::On(node.into()));

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::few::Few;
+use super::names::{NameId, NameSet, Names};
 use super::owners::{ObjectRef, Owners};
 use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
@@ -44,6 +45,8 @@ pub(super) struct Origin {
     pub access: Access,
     /// the pod, without a container
     pub pod: Option<Example>,
+    /// the node that the pod was scheduled to
+    pub node: Option<NameId>,
 }
 
 /// The names of pull secrets, and of the ServiceAccount whose secrets will be used when there are none and the pods
@@ -69,8 +72,12 @@ struct HolderUse {
 pub(super) struct Draft {
     written_as: BTreeSet<String>,
     by_holder: BTreeMap<(Holder, Part), HolderUse>,
-    running: BTreeMap<Digest, Running>,
+    /// each with the nodes that it runs on
+    running: BTreeMap<Digest, (Running, NameSet)>,
     waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
+    /// where its pods were scheduled to
+    nodes: NameSet,
+    /// where others may run
     placements: BTreeSet<Placement>,
     /// what events tell
     pub(super) pulls: Tally,
@@ -81,6 +88,7 @@ impl Draft {
     pub(super) fn add(&mut self, origin: &Origin, usage: PodUse) {
         self.written_as.extend(usage.written_as);
         self.placements.extend(origin.placements.iter().cloned());
+        origin.node.into_iter().for_each(|node| self.nodes.insert(node));
         let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
         own.containers.extend(usage.containers);
         own.field = Field::better(own.field.take(), usage.field);
@@ -92,11 +100,11 @@ impl Draft {
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
         for (digest, Runs { container, started, reported }) in usage.running {
-            let running = self.running.entry(digest).or_default();
+            let (running, nodes) = self.running.entry(digest).or_default();
             running.pods += 1;
             running.started |= started;
             running.reported = running.reported.max(reported);
-            running.nodes.extend(pod.node.clone());
+            origin.node.into_iter().for_each(|node| nodes.insert(node));
             add_example(&mut running.examples, example(container));
         }
         for (words, container) in usage.waiting {
@@ -137,7 +145,7 @@ impl Draft {
     }
 
     /// The uses by top owner. `busy` holds the objects that pods were made from, if only indirectly.
-    pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>) -> ImageUse {
+    pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>, names: &Names) -> ImageUse {
         let mut used_by: BTreeMap<UserKey, User> = BTreeMap::new();
         let mut contexts: BTreeMap<(String, Access), bool> = BTreeMap::new();
         let (pods, templates): (Vec<_>, Vec<_>) =
@@ -168,15 +176,20 @@ impl Draft {
             waiting.owners = holders.iter().map(|holder| user_key(holder, Role::Current, owners)).collect();
             (words, waiting)
         });
+        let running = self.running.into_iter().map(|(digest, (mut running, nodes))| {
+            running.nodes = names.sorted(&nodes);
+            (digest, running)
+        });
         let (pulls, pull_failures) = self.pulls.finish();
         ImageUse {
             written_as: self.written_as,
             used_by,
-            running: self.running,
+            running: running.collect(),
             waiting: waiting.collect(),
             pulls,
             pull_failures,
             contexts: contexts.into_iter().map(context).collect(),
+            nodes: names.sorted(&self.nodes),
             placements: self.placements,
         }
     }

@@ -1,9 +1,8 @@
 //! Sets of which there are many, and most of which hold one thing.
 
-use std::collections::{BTreeSet, HashSet, btree_set};
+use std::collections::{BTreeSet, btree_set};
 use std::iter::Chain;
 use std::option;
-use std::sync::Arc;
 
 /// A sorted set that takes no memory of its own for one item: a [`BTreeSet`] takes as much as for eleven.
 #[derive(Debug, Clone)]
@@ -54,22 +53,6 @@ impl<T> IntoIterator for Few<T> {
     }
 }
 
-/// Names that are told again and again, each kept once.
-#[derive(Debug, Default)]
-pub(super) struct Names(HashSet<Arc<str>>);
-
-impl Names {
-    /// `name`, shared with all others that ask for it.
-    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.0.get(name) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = name.into();
-        self.0.insert(Arc::clone(&new));
-        new
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,12 +67,5 @@ mod tests {
             let set: BTreeSet<u8> = items.into_iter().collect();
             prop_assert_eq!(few.into_iter().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>());
         }
-    }
-
-    #[test]
-    fn a_name_is_kept_once() {
-        let mut names = Names::default();
-        let first = names.shared("node-a");
-        assert!(Arc::ptr_eq(&first, &names.shared("node-a")) && !Arc::ptr_eq(&first, &names.shared("node-b")));
     }
 }

@@ -6,6 +6,7 @@
 mod custom;
 mod draft;
 mod few;
+mod names;
 mod nodes;
 mod owners;
 mod placement;
@@ -24,14 +25,13 @@ pub use selector::{InvalidSelector, Selector};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Display;
-use std::sync::Arc;
 
 use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
-use self::few::Names;
+use self::names::Names;
 use self::owners::Owners;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
-use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage, Placement};
+use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage};
 use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
 
 /// Takes objects and builds the inventory.
@@ -116,19 +116,18 @@ impl Builder {
             }
             None => Holder::Loose(namespace.into()),
         };
-        let node = pod.spec.node_name.as_deref().filter(|node| !node.is_empty()).map(|node| self.names.shared(node));
-        let placements = match &node {
-            Some(node) => vec![Placement::On(Arc::clone(node))],
-            None => placement::placements(&pod.spec),
-        };
+        let node = pod.spec.node_name.as_deref().filter(|node| !node.is_empty());
+        let placements = if node.is_some() { Vec::new() } else { placement::placements(&pod.spec) };
+        let node = node.map(|node| (self.names.id(node), self.names.shared(node))).unzip();
         let pod_name = metadata.name.clone().unwrap_or_default();
-        let example = Example { namespace: namespace.to_owned(), pod: pod_name, container: None, node };
+        let example = Example { namespace: namespace.to_owned(), pod: pod_name, container: None, node: node.1 };
         let origin = Origin {
             holder,
             part: Part::Pods,
             placements,
             access: access(&pod.spec, metadata.uid.is_some()),
             pod: Some(example),
+            node: node.0,
         };
         for (name, usage) in pods::used(pod) {
             self.images.entry(name).or_default().add(&origin, usage);
@@ -163,8 +162,14 @@ impl Builder {
         self.owners.ask(&object);
         let Some(spec) = workload.pod_spec(kind) else { return };
         let placements = placement::placements(spec);
-        let origin =
-            Origin { holder: Holder::Object(object), part, placements, access: access(spec, false), pod: None };
+        let origin = Origin {
+            holder: Holder::Object(object),
+            part,
+            placements,
+            access: access(spec, false),
+            pod: None,
+            node: None,
+        };
         for (name, usage) in pods::asked(spec) {
             self.images.entry(name).or_default().add(&origin, usage);
         }
@@ -215,7 +220,11 @@ impl Builder {
             draft.mark_busy(&self.owners, &mut busy);
         }
         let busy: HashSet<ObjectRef> = busy.into_iter().cloned().collect();
-        let images = self.images.into_iter().map(|(name, draft)| (name, draft.finish(&self.owners, &busy))).collect();
+        let images = self
+            .images
+            .into_iter()
+            .map(|(name, draft)| (name, draft.finish(&self.owners, &busy, &self.names)))
+            .collect();
         if let Some(nodes) = &mut self.nodes {
             nodes.sort_by(|one, other| one.name.cmp(&other.name));
         }

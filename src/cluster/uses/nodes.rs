@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::few::Names;
+use super::names::Names;
 use crate::cluster::inventory::{Node, NodeImage};
 use crate::cluster::objects;
 use crate::image::{NodePlatform, Platform};

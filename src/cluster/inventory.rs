@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::few::Few;
 use crate::event::Event;
 use crate::image::{Digest, NodePlatform, Platform, Reference};
 use crate::vocabulary::{Certainty, ContainerType, GapScope, Role};
@@ -119,7 +120,7 @@ pub struct ImageUse {
     pub pull_failures: BTreeMap<String, PullFailure>,
     /// with which pull secrets it is pulled
     pub contexts: BTreeSet<PullContext>,
-    /// the nodes that its pods were scheduled to, sorted
+    /// the nodes that pods were scheduled to and that run nothing of it yet, sorted
     pub nodes: Vec<Arc<str>>,
     /// where pods that are not scheduled yet, and those of its templates, may run
     pub placements: BTreeSet<Placement>,
@@ -146,7 +147,7 @@ pub struct User {
     /// how many pods of it use the image
     pub pods: u64,
     /// the containers that name the image
-    pub containers: BTreeSet<Container>,
+    pub containers: Few<Container>,
     /// names of its pull secrets, in the order in which the kubelet tries them
     pub pull_secrets: Vec<String>,
     /// of ownerless pods
@@ -296,7 +297,8 @@ impl Field {
 impl ImageUse {
     /// Whether a pod that uses the image was scheduled to `node`.
     pub fn is_on(&self, node: &Node) -> bool {
-        self.nodes.binary_search(&node.name).is_ok()
+        let nodes = self.running.values().map(|running| &running.nodes).chain([&self.nodes]);
+        nodes.into_iter().any(|nodes| nodes.binary_search(&node.name).is_ok())
     }
 }
 

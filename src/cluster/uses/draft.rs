@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use super::few::Few;
 use super::names::{NameId, NameSet, Names};
 use super::owners::{ObjectRef, Owners};
 use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
+use crate::cluster::few::Few;
 use crate::cluster::inventory::{
     Container, Example, Field, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
 };
@@ -176,20 +176,23 @@ impl Draft {
             waiting.owners = holders.iter().map(|holder| user_key(holder, Role::Current, owners)).collect();
             (words, waiting)
         });
+        let mut idle = self.nodes;
         let running = self.running.into_iter().map(|(digest, (mut running, nodes))| {
             running.nodes = names.sorted(&nodes);
+            idle.remove(&nodes);
             (digest, running)
         });
+        let running = running.collect();
         let (pulls, pull_failures) = self.pulls.finish();
         ImageUse {
             written_as: self.written_as,
             used_by,
-            running: running.collect(),
+            running,
             waiting: waiting.collect(),
             pulls,
             pull_failures,
             contexts: contexts.into_iter().map(context).collect(),
-            nodes: names.sorted(&self.nodes),
+            nodes: names.sorted(&idle),
             placements: self.placements,
         }
     }

@@ -5,7 +5,6 @@
 
 mod custom;
 mod draft;
-mod few;
 mod names;
 mod nodes;
 mod owners;

@@ -43,6 +43,11 @@ impl NameSet {
     pub(super) fn insert(&mut self, NameId(id): NameId) {
         self.0.insert(id);
     }
+
+    /// Takes out the names of `other`.
+    pub(super) fn remove(&mut self, other: &Self) {
+        self.0.difference_with(&other.0);
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +64,9 @@ mod tests {
             set.insert(names.id(name));
         }
         assert_eq!(names.sorted(&set), ["node-a".into(), "node-b".into(), "node-c".into()]);
+        let mut other = NameSet::default();
+        other.insert(names.id("node-a"));
+        set.remove(&other);
+        assert_eq!(names.sorted(&set), ["node-b".into(), "node-c".into()]);
     }
 }

@@ -94,7 +94,7 @@ fn each_image_of_the_recorded_cluster_is_there_once_with_its_users() {
     assert!(matches!(inventory.images.last_key_value(), Some((ImageName::Invalid(_), _))));
     assert_eq!(usage(&inventory, "docker.io/library/nginx:latest").written_as, BTreeSet::from(["nginx".to_owned()]));
     let busybox = usage(&inventory, "docker.io/library/busybox:latest");
-    let container = busybox.used_by.values().flat_map(|user| &user.containers).next().unwrap();
+    let container = busybox.used_by.values().flat_map(|user| user.containers.iter()).next().unwrap();
     let pull_policy = Some("Always".to_owned());
     assert_eq!(*container, Container { name: "debugger".into(), kind: ContainerType::Ephemeral, pull_policy });
 }
@@ -214,7 +214,7 @@ fn nodes_tell_their_platforms_and_images() {
     assert_eq!(inventory.on_nodes.len(), 8);
     assert!(inventory.on_nodes.iter().all(|image| image.names.len() == 2 && image.size_bytes > 0));
     let web = usage(&inventory, "ghcr.io/acme/web:v3.2.1");
-    assert_eq!(web.nodes, ["node-a".into(), "node-b".into()]);
+    assert!(web.nodes.is_empty(), "it runs wherever it was scheduled to");
     assert_eq!(web.placements.iter().collect::<Vec<_>>(), [&Placement::Anywhere]);
     let wanted = inventory.wanted_platforms(usage(&inventory, "docker.io/acme/amd64only:1")).unwrap();
     assert_eq!(wanted.iter().map(|wanted| wanted.platform.to_string()).collect::<Vec<_>>(), ["linux/arm64"]);

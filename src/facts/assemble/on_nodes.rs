@@ -1,6 +1,7 @@
 //! Joins the images that nodes report to the references that name them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::cluster::inventory::NodeImage;
 use crate::facts::document::{MinMax, OnNodes, UnusedImage};
@@ -48,10 +49,10 @@ impl<'a> NodeImages<'a> {
     /// Where the found images lie; `None` when no node reports one, which proves nothing.
     pub(super) fn on_nodes(&self, found: &BTreeSet<usize>) -> Option<OnNodes> {
         let images = || found.iter().filter_map(|at| self.images.get(*at));
-        let nodes: BTreeSet<&str> = images().map(|image| &*image.node).collect();
+        let nodes: BTreeSet<&Arc<str>> = images().map(|image| &image.node).collect();
         let sizes = || images().map(|image| image.size_bytes);
         let size_bytes = MinMax { min: sizes().min()?, max: sizes().max()? };
-        Some(OnNodes { nodes: nodes.into_iter().map(str::to_owned).collect(), size_bytes })
+        Some(OnNodes { nodes: nodes.into_iter().cloned().collect(), size_bytes })
     }
 
     /// The nodes' images that no reference names; `None` when no node told any.

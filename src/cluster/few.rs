@@ -5,8 +5,8 @@ use std::iter::Chain;
 use std::option;
 
 /// A sorted set that takes no memory of its own for one item: a [`BTreeSet`] takes as much as for eleven.
-#[derive(Debug, Clone)]
-pub(super) enum Few<T> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Few<T> {
     /// at most one
     One(Option<T>),
     /// several
@@ -15,7 +15,7 @@ pub(super) enum Few<T> {
 
 impl<T: Ord> Few<T> {
     /// Adds `item`, unless it is there.
-    pub(super) fn insert(&mut self, item: T) {
+    pub fn insert(&mut self, item: T) {
         match self {
             Self::One(one) => match one.take() {
                 Some(other) if other != item => *self = Self::Many([other, item].into()),
@@ -37,6 +37,25 @@ impl<T> Default for Few<T> {
 impl<T: Ord> Extend<T> for Few<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
         items.into_iter().for_each(|item| self.insert(item));
+    }
+}
+
+impl<T: Ord, const N: usize> From<[T; N]> for Few<T> {
+    fn from(items: [T; N]) -> Self {
+        let mut few = Self::default();
+        few.extend(items);
+        few
+    }
+}
+
+impl<T> Few<T> {
+    /// The items, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        let (one, many) = match self {
+            Self::One(one) => (one.as_ref(), None),
+            Self::Many(many) => (None, Some(many)),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
     }
 }
 
@@ -65,7 +84,8 @@ mod tests {
             let mut few = Few::default();
             few.extend(items.iter().copied());
             let set: BTreeSet<u8> = items.into_iter().collect();
-            prop_assert_eq!(few.into_iter().collect::<Vec<_>>(), set.into_iter().collect::<Vec<_>>());
+            prop_assert!(few.iter().eq(&set));
+            prop_assert!(few.into_iter().eq(set));
         }
     }
 }

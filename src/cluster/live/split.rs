@@ -182,9 +182,12 @@ impl Splitter {
         match what {
             Value::Item => {
                 self.items += 1;
-                // As in Go, so that an object with bytes that are no text is read as kubectl reads it.
-                let text = String::from_utf8_lossy(&self.value);
-                take(if self.is_too_large { Item::TooLarge } else { Item::Json(&text) });
+                match str::from_utf8(&self.value) {
+                    _ if self.is_too_large => take(Item::TooLarge),
+                    Ok(text) => take(Item::Json(text)),
+                    // As kubectl reads it.
+                    Err(_) => take(Item::Json(&String::from_utf8_lossy(&self.value))),
+                }
                 return Ok(Place::AfterItem);
             }
             _ if self.is_too_large => return Err(NoList::Field),

@@ -104,7 +104,9 @@ fn what_runs_in_the_recorded_cluster_is_known_by_digest_and_node() {
     let inventory = inventory(&recorded(), Scope::default());
     let running = |image: &str| -> Vec<_> {
         let running = usage(&inventory, image).running.iter();
-        running.map(|(digest, r)| format!("{}… {} {} {}", &digest.hex()[..8], r.pods, r.nodes.join(","), r.started)).collect()
+        running
+            .map(|(digest, r)| format!("{}… {} {} {}", &digest.hex()[..8], r.pods, r.nodes.join(","), r.started))
+            .collect()
     };
     for (image, expected) in [
         ("ghcr.io/acme/web:v3.2.1", vec!["8cce6b53… 1 node-b true", "9db548b5… 1 node-a true"]),

@@ -28,7 +28,7 @@ async fn peak(pods: usize) -> usize {
     let stop = Stop::at(tokio::time::Instant::now() + Duration::from_secs(300));
     let before = HEAP.current_usage();
     HEAP.reset_peak_usage();
-    let inventory = discover(&cluster, &Scope::default(), &Events::none(), &stop).await.unwrap();
+    let inventory = discover(&cluster, &Scope::default(), &|_| {}, &Events::none(), &stop).await.unwrap();
     let peak = HEAP.peak_usage() - before;
     assert_eq!(inventory.pods, pods as u64);
     peak

@@ -295,10 +295,15 @@ impl Field {
 }
 
 impl ImageUse {
+    /// The nodes that pods were scheduled to which use the image; some may come twice.
+    pub fn scheduled_to(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.running.values().flat_map(|running| &running.nodes).chain(&self.nodes)
+    }
+
     /// Whether a pod that uses the image was scheduled to `node`.
     pub fn is_on(&self, node: &Node) -> bool {
-        let nodes = self.running.values().map(|running| &running.nodes).chain([&self.nodes]);
-        nodes.into_iter().any(|nodes| nodes.binary_search(&node.name).is_ok())
+        let mut nodes = self.running.values().map(|running| &running.nodes).chain([&self.nodes]);
+        nodes.any(|nodes| nodes.binary_search(&node.name).is_ok())
     }
 }
 
@@ -310,23 +315,33 @@ impl User {
 }
 
 impl Inventory {
-    /// The platforms that `usage` is wanted for: those of the nodes that run it or may run it, each once.
-    ///
-    /// `None` when no node is known, so that nothing can be said.
-    pub fn wanted_platforms(&self, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
-        let nodes = self.nodes.as_deref().filter(|nodes| !nodes.is_empty())?;
-        let wanted: BTreeSet<&NodePlatform> = nodes
-            .iter()
-            .filter(|node| usage.is_on(node) || usage.placements.iter().any(|placement| placement.admits(node)))
-            .map(|node| &node.platform)
-            .collect();
-        Some(wanted.into_iter().cloned().collect())
-    }
-
     /// The platforms that are asked for when no node is known.
     pub fn default_platforms() -> Vec<NodePlatform> {
         ["amd64", "arm64"].map(|architecture| Platform::new("linux", architecture, None).into()).into()
     }
+}
+
+/// The platforms that `usage` is wanted for: those of the nodes that run it or may run it, each once. `nodes` are sorted
+/// by name.
+///
+/// `None` when no node is known, so that nothing can be said.
+pub fn wanted_platforms(nodes: Option<&[Node]>, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
+    let nodes = nodes.filter(|nodes| !nodes.is_empty())?;
+    // An image may run on thousands of nodes out of thousands: they are not compared one by one.
+    let platform_of = |name: &Arc<str>| {
+        let place = nodes.binary_search_by(|node| node.name.cmp(name)).ok();
+        place.and_then(|place| nodes.get(place)).map(|node| &node.platform)
+    };
+    let mut wanted: BTreeSet<&NodePlatform> = usage.scheduled_to().filter_map(platform_of).collect();
+    for placement in &usage.placements {
+        match placement {
+            Placement::On(name) => wanted.extend(platform_of(name)),
+            Placement::Selected(_) | Placement::Anywhere => {
+                wanted.extend(nodes.iter().filter(|node| placement.admits(node)).map(|node| &node.platform));
+            }
+        }
+    }
+    Some(wanted.into_iter().cloned().collect())
 }
 
 impl Placement {

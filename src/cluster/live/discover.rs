@@ -1,10 +1,9 @@
 //! Discovery: every list that is needed, where it may be read, into one inventory.
 
 use std::collections::BTreeSet;
-use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::future::try_join;
+use futures::future::try_join3;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
@@ -18,13 +17,15 @@ use super::refusal::RequestError;
 use super::request::Ask;
 use super::split::Item;
 use super::{custom, gaps, owners, path};
-use crate::cluster::inventory::{Gap, Inventory};
+use crate::cluster::inventory::{Gap, ImageUse, Inventory, Node};
 use crate::cluster::objects::{CustomKind, KINDS, Metadata, Resource};
 use crate::cluster::uses::{Builder, Scope};
 use crate::event::Events;
+use crate::image::Reference;
 use crate::stop::Stop;
 
-/// Discovers what the cluster uses, as far as `scope` goes and the API server lets us.
+/// Discovers what the cluster uses, as far as `scope` goes and the API server lets us. `sighted` is told of images of
+/// pods while lists are still being read, as soon as it is known which nodes there are.
 ///
 /// What stays closed is a gap of the inventory. When `stop` ends it early, what was read so far is returned, with gaps.
 ///
@@ -33,23 +34,40 @@ use crate::stop::Stop;
 pub async fn discover(
     cluster: &Cluster,
     scope: &Scope,
+    sighted: &(dyn Fn(Sighting<'_>) + Sync),
     events: &Events,
     stop: &Stop,
 ) -> Result<Inventory, DiscoveryError> {
-    let found = Found { builder: Builder::new(scope.clone()), listed: false, failure: None, closed: BTreeSet::new() };
+    let found = Found {
+        builder: Builder::new(scope.clone()),
+        nodes_are_known: false,
+        listed: false,
+        failure: None,
+        closed: BTreeSet::new(),
+    };
     let found = Mutex::new(found);
-    let mut run = Run { cluster, scope, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
+    let mut run = Run { cluster, scope, sighted, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
     run.version().await?;
     run.named = run.named().await?;
-    // Pods take longest, and everything else is read beside them.
-    try_join(Lane::new(&run, Resource::Pod).walk(), run.others()).await?;
+    // Pods take longest, and without nodes nothing is told of their images. Everything else is read beside them.
+    let [pods, nodes] = [Resource::Pod, Resource::Node].map(|resource| Lane::new(&run, resource).walk());
+    try_join3(pods, nodes, run.others()).await?;
     run.finish().await
+}
+
+/// Images that pods use and that were not told of before, with what is known of them so far.
+pub struct Sighting<'a> {
+    /// sorted by name; `None` when nodes may not be read
+    pub nodes: Option<&'a [Node]>,
+    /// how each is pulled, what runs and where
+    pub images: Vec<(Reference, ImageUse)>,
 }
 
 /// One discovery.
 pub(super) struct Run<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) scope: &'a Scope,
+    sighted: &'a (dyn Fn(Sighting<'_>) + Sync),
     pub(super) events: &'a Events,
     pub(super) stop: &'a Stop,
     found: Mutex<Found>,
@@ -62,6 +80,8 @@ pub(super) struct Run<'a> {
 /// What was found so far.
 pub(super) struct Found {
     pub(super) builder: Builder,
+    /// whether nodes were listed, as far as they may be
+    pub(super) nodes_are_known: bool,
     /// whether any list but that of events was read, be it in part
     pub(super) listed: bool,
     /// the first that went wrong
@@ -75,18 +95,30 @@ impl Run<'_> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells of the images of pods that are new, unless it is not known yet for which platforms they are wanted.
+    pub(super) fn tell_of_images(&self) {
+        let mut found = self.found();
+        if !found.nodes_are_known {
+            return;
+        }
+        let images = found.builder.take_new();
+        if !images.is_empty() {
+            (self.sighted)(Sighting { nodes: found.builder.nodes(), images });
+        }
+    }
+
     pub(super) fn gap(&self, gap: Gap) {
         self.found().builder.add_gap(gap);
     }
 
-    /// Everything but pods, a few lists at a time.
+    /// Everything but pods and nodes, a few lists at a time.
     async fn others(&self) -> Result<(), DiscoveryError> {
         let custom = self.custom().await?;
         let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
-        let resources = iter::once(Resource::Node).chain(workloads).chain([Resource::Event]);
-        let lanes: Vec<_> = resources.map(|resource| Lane::new(self, resource).walk()).collect();
-        let beside_pods = self.cluster.limits().lists.saturating_sub(1).max(1);
-        stream::iter(lanes).buffer_unordered(beside_pods).try_collect().await
+        let lanes: Vec<_> =
+            workloads.chain([Resource::Event]).map(|resource| Lane::new(self, resource).walk()).collect();
+        let left = self.cluster.limits().lists.saturating_sub(2).max(1);
+        stream::iter(lanes).buffer_unordered(left).try_collect().await
     }
 
     /// `/version`, which shows at once whether the API server can be asked at all.
@@ -169,7 +201,7 @@ impl Run<'_> {
     }
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {
-        let Found { mut builder, listed, failure, closed } =
+        let Found { mut builder, listed, failure, closed, .. } =
             self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = failure.filter(|_| !listed && !self.stop.is_stopped()) {
             return Err(self.cluster.nothing_listed(&failure));

@@ -42,6 +42,10 @@ impl<'a> Lane<'a> {
                 self.closed(Some(&namespace), &refusal);
             }
         }
+        if self.resource == Resource::Node {
+            self.run.found().nodes_are_known = true;
+            self.run.tell_of_images();
+        }
         Ok(())
     }
 
@@ -110,10 +114,18 @@ impl<'a> Lane<'a> {
             Part::Item(Item::TooLarge) => found.builder.add_too_large(self.resource, run.cluster.limits().object_bytes),
             Part::PageEnd(items) => {
                 drop(found);
-                self.listed += items;
-                run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
+                self.page_ended(items);
             }
         }
+    }
+
+    /// Tells of what a page of so many items brought.
+    fn page_ended(&mut self, items: u64) {
+        if self.resource == Resource::Pod {
+            self.run.tell_of_images();
+        }
+        self.listed += items;
+        self.run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
     }
 
     /// Notes a list that was read to its end.

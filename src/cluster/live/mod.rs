@@ -24,6 +24,6 @@ mod split;
 mod tries;
 
 pub use connect::{Cluster, Connection};
-pub use discover::discover;
+pub use discover::{Sighting, discover};
 pub use error::DiscoveryError;
 pub use secrets::SecretError;

@@ -72,7 +72,7 @@ struct HolderUse {
 pub(super) struct Draft {
     written_as: BTreeSet<String>,
     by_holder: BTreeMap<(Holder, Part), HolderUse>,
-    /// each with the nodes that it runs on
+    /// each with the nodes that it runs on, which are not in the rest yet
     running: BTreeMap<Digest, (Running, NameSet)>,
     waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
     /// where its pods were scheduled to
@@ -81,6 +81,8 @@ pub(super) struct Draft {
     placements: BTreeSet<Placement>,
     /// what events tell
     pub(super) pulls: Tally,
+    /// whether it was told that pods use the image
+    pub(super) announced: bool,
 }
 
 impl Draft {
@@ -113,6 +115,26 @@ impl Draft {
             waiting.nodes.extend(pod.node.clone());
             add_example(&mut waiting.examples, example(container));
             holders.insert(origin.holder.clone());
+        }
+    }
+
+    /// What pods tell so far of how the image is pulled and where it runs.
+    pub(super) fn by_pods(&self, names: &Names) -> ImageUse {
+        let of_pods = self.by_holder.iter().filter(|((_, part), _)| *part == Part::Pods);
+        let contexts = of_pods.flat_map(|((holder, _), own)| {
+            let key = |access: &Access| (holder.namespace().to_owned(), access.clone());
+            own.access.iter().map(move |(access, failing)| context((key(access), *failing)))
+        });
+        let running = self.running.iter().map(|(digest, (running, nodes))| {
+            let nodes = names.sorted(nodes);
+            (digest.clone(), Running { nodes, ..running.clone() })
+        });
+        ImageUse {
+            contexts: contexts.collect(),
+            running: running.collect(),
+            nodes: names.sorted(&self.nodes),
+            placements: self.placements.clone(),
+            ..ImageUse::default()
         }
     }
 
@@ -177,10 +199,9 @@ impl Draft {
             (words, waiting)
         });
         let mut idle = self.nodes;
-        let running = self.running.into_iter().map(|(digest, (mut running, nodes))| {
-            running.nodes = names.sorted(&nodes);
+        let running = self.running.into_iter().map(|(digest, (running, nodes))| {
             idle.remove(&nodes);
-            (digest, running)
+            (digest, Running { nodes: names.sorted(&nodes), ..running })
         });
         let running = running.collect();
         let (pulls, pull_failures) = self.pulls.finish();

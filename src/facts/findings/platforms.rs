@@ -62,9 +62,9 @@ pub(super) fn find(view: &View<'_>) -> Option<Draft> {
 
 fn shall_run(view: &View<'_>, node: &Node) -> bool {
     let on_each = view.usage.used_by.keys().any(|key| key.kind == "DaemonSet" && key.role == Role::Current);
-    let may_run = view.usage.placements.iter().any(|placement| match placement {
-        Placement::On(name) => *name == node.name,
-        Placement::Selected(_) | Placement::Anywhere => on_each && placement.admits(node),
-    });
-    may_run || view.usage.is_on(node)
+    let placements = &view.usage.placements;
+    view.usage.is_on(node)
+        || placements.contains(&Placement::On(Arc::clone(&node.name)))
+        || on_each
+            && placements.iter().any(|placement| !matches!(placement, Placement::On(_)) && placement.admits(node))
 }

@@ -49,6 +49,13 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
             respond(&shared, StatusCode::OK, &asked, stream::iter([half]).chain(rest))
         }
         Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Once(is_so)) => {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            let (status, body) = shared.look_up(&asked);
+            respond(&shared, status, &asked, stream::iter(body))
+        }
     }
 }
 

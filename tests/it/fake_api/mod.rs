@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     HoldBack(usize),
     /// never answers
     Silence,
+    /// answers as soon as this is so
+    Once(Arc<dyn Fn() -> bool + Send + Sync>),
 }
 
 impl Fault {

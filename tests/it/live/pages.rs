@@ -29,7 +29,7 @@ async fn found_and_told(api: &FakeApi, limits: ClusterLimits) -> (Inventory, Vec
     let told = Arc::new(Told::default());
     let events = Events::to(Arc::clone(&told) as Arc<dyn Sink>);
     let cluster = Cluster::connect(&connection(api, limits)).await.unwrap();
-    let inventory = discover(&cluster, &Scope::default(), &events, &stop()).await.unwrap();
+    let inventory = discover(&cluster, &Scope::default(), &|_| {}, &events, &stop()).await.unwrap();
     let listed = told.0.lock().unwrap().clone();
     (inventory, listed)
 }
@@ -58,7 +58,7 @@ async fn no_more_than_one_page_is_asked_for_ahead_and_none_of_it_is_read() {
     let stop = stop();
     let work = tokio::spawn({
         let stop = stop.clone();
-        async move { discover(&cluster, &Scope::default(), &Events::none(), &stop).await }
+        async move { discover(&cluster, &Scope::default(), &|_| {}, &Events::none(), &stop).await }
     });
     let (mut sent, mut quiet) = (0, 0);
     while api.queries(PODS).len() < 2 || quiet < 20 {

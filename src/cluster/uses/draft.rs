@@ -71,7 +71,8 @@ struct HolderUse {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     written_as: BTreeSet<String>,
-    by_holder: BTreeMap<(Holder, Part), HolderUse>,
+    /// boxed, as a map has room for eleven even where it holds one
+    by_holder: BTreeMap<(Holder, Part), Box<HolderUse>>,
     /// each with the nodes that it runs on, which are not in the rest yet
     running: BTreeMap<Digest, (Running, NameSet)>,
     waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
@@ -145,8 +146,8 @@ impl Draft {
             let Holder::Object(lender) = holder else { continue };
             for (borrower, part) in loans.get(lender).into_iter().flatten() {
                 let field = Field { certainty: Certainty::Certain, path: Some("spec.workloadRef".to_owned()) };
-                let own = HolderUse { field: Some(field), ..own.clone() };
-                borrowed.push(((Holder::Object(borrower.clone()), *part), own));
+                let own = HolderUse { field: Some(field), ..HolderUse::clone(own) };
+                borrowed.push(((Holder::Object(borrower.clone()), *part), Box::new(own)));
             }
         }
         self.by_holder.extend(borrowed);
@@ -173,6 +174,7 @@ impl Draft {
         let (pods, templates): (Vec<_>, Vec<_>) =
             self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
         for ((holder, part), own) in pods.into_iter().chain(templates) {
+            let own = *own;
             let key = user_key(&holder, role(&holder, part, busy), owners);
             let field = own.field.map(|field| if holder.is(&key) { field } else { Field { path: None, ..field } });
             let user = used_by.entry(key).or_default();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::few::Few;
+pub use super::few::Few;
 use crate::event::Event;
 use crate::image::{Digest, NodePlatform, Platform, Reference};
 use crate::vocabulary::{Certainty, ContainerType, GapScope, Role};

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
 
 use serde::ser::{Error as _, Serialize, SerializeSeq as _, Serializer};
 use serde_json::value::RawValue;
 
-use super::assemble::{Assembled, LayerTally};
+use super::assemble::{Assembled, LayerTally, Manifests};
 use super::document::{ImageFacts, Manifest};
 use super::redact::{Redactions, Redactor};
 use super::validate::{Validator, Violation};
@@ -16,7 +18,12 @@ use crate::packed::Packed;
 /// How deep a manifest lies in the document, as its indented JSON shows it.
 const INDENT: &[u8] = b"    ";
 
-/// Manifests as they will be written, compressed: of twenty thousand there is never more than one as it is.
+/// How many manifests are handed over at once.
+const BATCH: usize = 16;
+/// How many of these may wait.
+const BATCHES_AHEAD: usize = 4;
+
+/// Manifests as they will be written, compressed: of twenty thousand there are never more than a few as they are.
 #[derive(Debug, Clone, Default)]
 pub struct PackedManifests(Vec<(Digest, Packed)>);
 
@@ -31,18 +38,51 @@ pub fn seal(
     let Assembled { mut facts, manifests } = assembled;
     let mut redactor = Redactor::new(facts.redaction.mode);
     redactor.begin(&mut facts);
-    let (mut packed, mut tally, mut found) = (PackedManifests::default(), LayerTally::of(&facts.images), Vec::new());
-    for (at, mut manifest) in manifests.enumerate() {
-        redactor.manifest(at, &mut manifest);
-        validator.check_manifest(at, &manifest, &mut found);
-        tally.add(&manifest);
-        packed.push(&manifest);
-    }
+    // Two threads, as the cluster's incident waits for this: one masks, in the document's order, the other does the rest.
+    let (sender, masked) = mpsc::sync_channel(BATCHES_AHEAD);
+    let (packed, tally, found) = thread::scope(|scope| {
+        let (images, redactor) = (&facts.images, &mut redactor);
+        let masking = scope.spawn(move || mask(manifests, redactor, &sender));
+        let packed = pack(&masked, LayerTally::of(images), validator);
+        // A panic is a bug of ours, and shall be seen.
+        masking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        packed
+    });
     facts.summary = tally.summary(&facts.findings);
     redactor.end(&mut facts);
     let digests: BTreeSet<&Digest> = packed.0.iter().map(|(digest, _)| digest).collect();
     validator.check_beside(&facts, &digests, found)?;
     Ok((facts.with_manifests(packed), redactor.finish()))
+}
+
+/// Masks the secrets of one manifest after the other.
+fn mask(manifests: Manifests, redactor: &mut Redactor, sender: &SyncSender<Vec<Manifest>>) {
+    let mut masked = manifests.enumerate().map(|(at, mut manifest)| {
+        redactor.manifest(at, &mut manifest);
+        manifest
+    });
+    loop {
+        let batch: Vec<Manifest> = masked.by_ref().take(BATCH).collect();
+        // The other end is open as long as anything may come.
+        if batch.is_empty() || sender.send(batch).is_err() {
+            return;
+        }
+    }
+}
+
+/// Validates, counts and packs what was masked.
+fn pack<'a>(
+    masked: &Receiver<Vec<Manifest>>,
+    mut tally: LayerTally<'a>,
+    validator: &Validator,
+) -> (PackedManifests, LayerTally<'a>, Vec<Violation>) {
+    let (mut packed, mut found) = (PackedManifests::default(), Vec::new());
+    for (at, manifest) in masked.iter().flatten().enumerate() {
+        validator.check_manifest(at, &manifest, &mut found);
+        tally.add(&manifest);
+        packed.push(&manifest);
+    }
+    (packed, tally, found)
 }
 
 impl PackedManifests {

@@ -1,0 +1,98 @@
+//! The table, and the file of all figures.
+
+use std::fs::File;
+
+use anyhow::{Result, bail};
+use imagefacts::text::columns;
+
+use crate::floor;
+use crate::options::Options;
+use crate::scenarios::{Row, Unit};
+use crate::scene::Round;
+
+const HEADER: [&str; 9] =
+    ["WHAT", "TIME", "BARE CLIENT", "RATIO", "CPU", "CPU OF EACH", "PEAK", "LAST ANSWER TO END", "REQUESTS, BYTES"];
+
+/// Prints the table and writes the file that was asked for.
+///
+/// # Errors
+/// When a file cannot be written, or what was measured did not do what it must.
+pub(crate) fn write(options: &Options, rows: &[Row]) -> Result<()> {
+    let header = HEADER.map(str::to_owned).to_vec();
+    let table: Vec<_> = [header].into_iter().chain(rows.iter().map(cells)).collect();
+    print!("{}", columns(&table));
+    println!("\n{}", surroundings(options)?);
+    if let Some(path) = &options.json {
+        serde_json::to_writer_pretty(File::create(path)?, rows)?;
+    }
+    let wrong: Vec<_> = rows.iter().filter_map(|row| Some(format!("{}: {}", row.what, row.wrong.as_ref()?))).collect();
+    if !wrong.is_empty() {
+        bail!("not as it must be:\n{}", wrong.join("\n"));
+    }
+    Ok(())
+}
+
+fn surroundings(options: &Options) -> Result<String> {
+    let bytes = std::fs::metadata(&options.program)?.len();
+    let curl = if floor::is_curl_there() { "curl" } else { "a bare client of our own, as there is no curl" };
+    Ok(format!(
+        "Pages after {} ms, answers of the registry after {} ms; medians of {} rounds; {} processors, loopback; \
+         the registry's bare client is {curl}; the program has {}.",
+        options.page_ms,
+        options.latency_ms,
+        options.rounds,
+        std::thread::available_parallelism()?,
+        mebibytes(bytes as f64)
+    ))
+}
+
+fn cells(row: &Row) -> Vec<String> {
+    let of = |figure: fn(&Round) -> f64| median(row.rounds.iter().map(figure));
+    let some = |figure: fn(&Round) -> Option<f64>| median(row.rounds.iter().filter_map(figure));
+    let cpu = of(|round| round.program.cpu);
+    let each = match row.unit {
+        Some(Unit::Images(count)) => cpu.map(|cpu| format!("{:.2} ms/image", cpu * 1e3 / count as f64)),
+        Some(Unit::Pods(count)) => cpu.map(|cpu| format!("{:.1} µs/pod", cpu * 1e6 / count as f64)),
+        None => None,
+    };
+    let cell = |value: Option<f64>, show: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), show);
+    vec![
+        row.what.clone(),
+        cell(of(|round| round.program.wall), seconds),
+        cell(some(|round| Some(round.bare?.wall)), seconds),
+        cell(some(|round| Some(round.program.wall / round.bare?.wall)), |ratio| format!("{ratio:.2}")),
+        cell(cpu, seconds),
+        each.unwrap_or_else(|| "-".to_owned()),
+        cell(of(|round| round.program.peak as f64), mebibytes),
+        cell(some(after_last_answer), seconds),
+        requests(row),
+    ]
+}
+
+/// Seconds from the last answer of a server to the end of the program.
+fn after_last_answer(round: &Round) -> Option<f64> {
+    let last = round.api.last_answer.max(round.registry.last_answer);
+    (last > 0).then(|| round.program.ended.saturating_sub(last) as f64 / 1e6)
+}
+
+fn requests(row: &Row) -> String {
+    let Some(Round { api, registry, .. }) = row.rounds.last() else { return "-".to_owned() };
+    let both = [api, registry].into_iter().filter(|counts| counts.requests > 0);
+    let told = both.map(|counts| format!("{} ({})", counts.requests, mebibytes(counts.bytes as f64)));
+    let told: Vec<_> = told.collect();
+    if told.is_empty() { "-".to_owned() } else { told.join(" + ") }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.2} s") }
+}
+
+fn mebibytes(bytes: f64) -> String {
+    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}

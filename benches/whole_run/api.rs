@@ -15,8 +15,8 @@ use http::{HeaderValue, Request};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::{Collection, PAGE, collections, namespaces, page_of};
 use crate::control;
+use crate::made_up::cluster::{Collection, PAGE, collections, namespaces, page_of};
 use crate::options::ClusterOptions;
 use crate::server::{Answer, Answers, Service};
 
@@ -51,7 +51,7 @@ struct Lists {
 
 /// Serves until stdin ends.
 pub(crate) fn run(options: &ClusterOptions) -> Result<()> {
-    let collections = collections(options);
+    let collections = collections(&options.cluster);
     let pages = collections.iter().map(|list| Ok((list.path, pages(list, options)?))).collect::<Result<_>>()?;
     let answers = Lists { pages };
     let service = Arc::new(Service { answers, tally: control::Tally::default(), tls: None });
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &ClusterOptions) -> Result<()> {
     let address = runtime.block_on(service.start(options.listen))?;
     let lists = collections.iter().map(|list| format!("{}?limit={PAGE}{}", list.path, list.query)).collect();
     let pages = collections.iter().map(|list| list.pages() as u64).sum();
-    control::attend(&Hello { address, lists, pages, namespaces: namespaces(options) as u64 }, &service.tally)
+    control::attend(&Hello { address, lists, pages, namespaces: namespaces(&options.cluster) as u64 }, &service.tally)
 }
 
 /// The pages of a list, made by all processors.
@@ -84,7 +84,7 @@ fn page(list: &Collection, number: usize, options: &ClusterOptions) -> Result<Pa
     // As API servers do.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes())?;
-    let of_full = text.len() as f64 / (PAGE * options.pod_bytes) as f64;
+    let of_full = text.len() as f64 / (PAGE * options.cluster.pod_bytes) as f64;
     let after = Duration::from_millis(options.page_ms).mul_f64(of_full.clamp(0.02, 1.0));
     Ok(Page { plain: text.into(), gzipped: encoder.finish()?.into(), after })
 }

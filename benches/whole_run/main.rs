@@ -8,19 +8,19 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark lays out files and looks at the clock")]
 
 mod api;
-mod cluster;
 mod control;
 mod floor;
-mod images;
+#[path = "../made_up/mod.rs"]
+mod made_up;
 mod measure;
-mod objects;
 mod options;
+mod plot;
 mod registry;
 mod report;
 mod scenarios;
 mod scene;
 mod server;
-mod template;
+mod sweep;
 
 use clap::Parser as _;
 
@@ -37,7 +37,11 @@ fn main() -> anyhow::Result<()> {
         Some(Role::FetchUrls { urls, ca_file, head }) => floor::fetch_urls(&urls, &ca_file, head),
         None => {
             let options = options.completed();
-            report::write(&options, &scenarios::run(&options)?)
+            let rows = match &options.sweep {
+                Some(file) => sweep::run(&options, file)?,
+                None => scenarios::run(&options)?,
+            };
+            report::write(&options, &rows)
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::made_up::{Cluster, Shape};
+
 /// Runs imagefacts against a generated cluster and registry, beside bare clients that read the same.
 #[derive(Parser)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -64,18 +66,17 @@ pub(crate) struct Options {
     /// Milliseconds before each answer of the registry
     #[arg(long, default_value_t = 30)]
     pub(crate) latency_ms: u64,
-    /// Layers of an image in the middle; images have from half as many to half as many more
-    #[arg(long, default_value_t = 10)]
-    pub(crate) layers: usize,
-    /// How many of a hundred images are for two platforms
-    #[arg(long, default_value_t = 0)]
-    pub(crate) multi_platform: usize,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
     /// How often each pair of the bare client and the program is run
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
     /// Small sizes and one round: whether it works, in seconds
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Vary pods, images, layers and latency in place of measuring these sizes, and draw what comes out to this file
+    #[arg(long, value_name = "SVG")]
+    pub(crate) sweep: Option<PathBuf>,
     /// The program to measure
     #[arg(long, default_value = env!("CARGO_BIN_EXE_imagefacts"))]
     pub(crate) program: PathBuf,
@@ -112,37 +113,14 @@ impl Options {
     }
 }
 
-/// What images look like.
-#[derive(Args, Debug, Clone, Copy)]
-pub(crate) struct Shape {
-    /// Layers of an image in the middle
-    #[arg(long, default_value_t = 10)]
-    pub(crate) layers: usize,
-    /// How many of a hundred images are for two platforms
-    #[arg(long, default_value_t = 0)]
-    pub(crate) multi_platform: usize,
-}
-
-/// A cluster.
+/// An API server.
 #[derive(Args, Debug, Clone)]
 pub(crate) struct ClusterOptions {
-    /// Pods
-    #[arg(long, default_value_t = 20_000)]
-    pub(crate) pods: usize,
-    /// Bytes of a pod as JSON
-    #[arg(long, default_value_t = 8192)]
-    pub(crate) pod_bytes: usize,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
     /// Milliseconds before the first byte of a full page of pods, and as much less as another page holds less
     #[arg(long, default_value_t = 50)]
     pub(crate) page_ms: u64,
-    /// Distinct images, each of a Deployment of its own
-    #[arg(long, default_value_t = 1000)]
-    pub(crate) images: usize,
-    /// The registry that the images are of
-    #[arg(long, default_value = "registry.example")]
-    pub(crate) registry: String,
-    #[command(flatten)]
-    pub(crate) shape: Shape,
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,

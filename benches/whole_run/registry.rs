@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio_rustls::TlsAcceptor;
 
 use crate::control;
-use crate::images::{Document, Image, requests};
+use crate::made_up::images::{Document, Image, requests};
 use crate::options::RegistryOptions;
 use crate::server::{Answer, Answers, Service};
 

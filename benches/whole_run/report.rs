@@ -11,7 +11,7 @@ use crate::scenarios::{Row, Unit};
 use crate::scene::Round;
 
 const HEADER: [&str; 9] =
-    ["WHAT", "TIME", "BARE CLIENT", "RATIO", "CPU", "CPU OF EACH", "PEAK", "LAST ANSWER TO END", "REQUESTS, BYTES"];
+    ["WHAT", "TIME", "BARE CLIENT", "RATIO", "CPU", "CPU OF EACH", "PEAK", "AFTER LAST ANSWER", "REQUESTS, BYTES"];
 
 /// Prints the table and writes the file that was asked for.
 ///
@@ -47,9 +47,7 @@ fn surroundings(options: &Options) -> Result<String> {
 }
 
 fn cells(row: &Row) -> Vec<String> {
-    let of = |figure: fn(&Round) -> f64| median(row.rounds.iter().map(figure));
-    let some = |figure: fn(&Round) -> Option<f64>| median(row.rounds.iter().filter_map(figure));
-    let cpu = of(|round| round.program.cpu);
+    let cpu = row.median(|round| round.program.cpu);
     let each = match row.unit {
         Some(Unit::Images(count)) => cpu.map(|cpu| format!("{:.2} ms/image", cpu * 1e3 / count as f64)),
         Some(Unit::Pods(count)) => cpu.map(|cpu| format!("{:.1} µs/pod", cpu * 1e6 / count as f64)),
@@ -58,13 +56,13 @@ fn cells(row: &Row) -> Vec<String> {
     let cell = |value: Option<f64>, show: fn(f64) -> String| value.map_or_else(|| "-".to_owned(), show);
     vec![
         row.what.clone(),
-        cell(of(|round| round.program.wall), seconds),
-        cell(some(|round| Some(round.bare?.wall)), seconds),
-        cell(some(|round| Some(round.program.wall / round.bare?.wall)), |ratio| format!("{ratio:.2}")),
+        cell(row.median(|round| round.program.wall), seconds),
+        cell(row.median_of_some(|round| Some(round.bare?.wall)), seconds),
+        cell(row.median_of_some(|round| Some(round.program.wall / round.bare?.wall)), |ratio| format!("{ratio:.2}")),
         cell(cpu, seconds),
         each.unwrap_or_else(|| "-".to_owned()),
-        cell(of(|round| round.program.peak as f64), mebibytes),
-        cell(some(after_last_answer), seconds),
+        cell(row.median(|round| round.program.peak as f64), mebibytes),
+        cell(row.median_of_some(after_last_answer), seconds),
         requests(row),
     ]
 }
@@ -81,12 +79,6 @@ fn requests(row: &Row) -> String {
     let told = both.map(|counts| format!("{} ({})", counts.requests, mebibytes(counts.bytes as f64)));
     let told: Vec<_> = told.collect();
     if told.is_empty() { "-".to_owned() } else { told.join(" + ") }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 fn seconds(seconds: f64) -> String {

@@ -76,7 +76,7 @@ fn start(options: &Options) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn discovery(options: &Options, pods: usize) -> Result<Row> {
+pub(crate) fn discovery(options: &Options, pods: usize) -> Result<Row> {
     let images = options.images.first().copied().unwrap_or(1);
     let size = Size { pods, images, page_ms: options.page_ms };
     let mut scene = Scene::start(options, size)?;
@@ -90,7 +90,7 @@ fn discovery(options: &Options, pods: usize) -> Result<Row> {
     Ok(row.checked())
 }
 
-fn cold(options: &Options, size: Size) -> Result<Row> {
+pub(crate) fn cold(options: &Options, size: Size) -> Result<Row> {
     let mut scene = Scene::start(options, size)?;
     let mut row = Row::of_images(options, "no cache", size, &scene, scene.registry.requests);
     for _ in 0..options.rounds {
@@ -134,7 +134,7 @@ fn whole(options: &Options, size: Size) -> Result<Row> {
 
 impl Row {
     fn new(options: &Options, what: &str, size: Size, unit: Option<Unit>, expected: (u64, u64)) -> Self {
-        let (layers, latency_ms) = (options.layers, options.latency_ms);
+        let (layers, latency_ms) = (options.shape.layers, options.latency_ms);
         eprintln!("{what} …");
         Self { what: what.to_owned(), size, layers, latency_ms, unit, expected, rounds: Vec::new(), wrong: None }
     }
@@ -143,6 +143,18 @@ impl Row {
         let what = format!("{} images, {how}", size.images);
         let expected = (scene.api.pages + PREAMBLE + scene.api.namespaces, requests);
         Self::new(options, &what, size, Some(Unit::Images(size.images)), expected)
+    }
+
+    /// The middle of the rounds' figures.
+    pub(crate) fn median(&self, figure: impl Fn(&Round) -> f64) -> Option<f64> {
+        self.median_of_some(|round| Some(figure(round)))
+    }
+
+    /// The middle of the figures of the rounds that have one.
+    pub(crate) fn median_of_some(&self, figure: impl Fn(&Round) -> Option<f64>) -> Option<f64> {
+        let mut figures: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
+        figures.sort_by(f64::total_cmp);
+        figures.get(figures.len() / 2).copied()
     }
 
     /// Notes when the program did not say `words`.

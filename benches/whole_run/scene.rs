@@ -57,7 +57,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) fn start(options: &Options, size: Size) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let shape = format!("--layers={} --multi-platform={}", options.layers, options.multi_platform);
+        let shape = format!("--layers={} --multi-platform={}", options.shape.layers, options.shape.multi_platform);
         let words = |text: String| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let Size { pods, images, page_ms } = size;
         let mut role = words(format!("registry --images={images} --latency-ms={} {shape}", options.latency_ms));

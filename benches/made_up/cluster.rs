@@ -1,10 +1,9 @@
 //! A cluster as an API server lists it, made up: pods of Deployments and pods without an owner, on nodes of two
 //! architectures. Its distinct images and workloads do not grow with its pods.
 
-use crate::images::{Image, is_multi_platform};
-use crate::objects;
-use crate::options::ClusterOptions;
-use crate::template::{Chance, Template};
+use super::images::{Image, is_multi_platform};
+use super::template::{Chance, Template};
+use super::{Cluster, objects};
 
 /// Objects on a page, which is what clients ask for.
 pub(crate) const PAGE: usize = 500;
@@ -65,31 +64,31 @@ pub(crate) fn page_of(token: &str) -> Option<usize> {
 }
 
 /// All collections that are listed, the empty ones too.
-pub(crate) fn collections(options: &ClusterOptions) -> Vec<Collection> {
+pub(crate) fn collections(cluster: &Cluster) -> Vec<Collection> {
     let collection = |path, kind, count, render| Collection { path, kind, query: "", count, render };
     let nothing = |path, kind| collection(path, kind, 0, Box::new(|_, _: &mut String| {}));
     vec![
-        collection("/api/v1/pods", "Pod", options.pods, pod(options)),
-        collection("/api/v1/nodes", "Node", nodes(options), node()),
+        collection("/api/v1/pods", "Pod", cluster.pods, pod(cluster)),
+        collection("/api/v1/nodes", "Node", nodes(cluster), node()),
         nothing("/api/v1/podtemplates", "PodTemplate"),
         nothing("/api/v1/replicationcontrollers", "ReplicationController"),
         // A Deployment's present ReplicaSet and the one before.
-        collection("/apis/apps/v1/replicasets", "ReplicaSet", options.images * 2, replica_set(options)),
-        collection("/apis/apps/v1/deployments", "Deployment", options.images, deployment(options)),
+        collection("/apis/apps/v1/replicasets", "ReplicaSet", cluster.images * 2, replica_set(cluster)),
+        collection("/apis/apps/v1/deployments", "Deployment", cluster.images, deployment(cluster)),
         nothing("/apis/apps/v1/statefulsets", "StatefulSet"),
         nothing("/apis/apps/v1/daemonsets", "DaemonSet"),
         nothing("/apis/batch/v1/jobs", "Job"),
         nothing("/apis/batch/v1/cronjobs", "CronJob"),
         Collection {
             query: "&fieldSelector=involvedObject.kind%3DPod",
-            ..collection("/api/v1/events", "Event", options.pods.min(PAGE), event(options))
+            ..collection("/api/v1/events", "Event", cluster.pods.min(PAGE), event(cluster))
         },
     ]
 }
 
 /// As many of each architecture as it takes at a hundred pods each.
-fn nodes(options: &ClusterOptions) -> usize {
-    options.pods.div_ceil(200).max(1) * 2
+fn nodes(cluster: &Cluster) -> usize {
+    cluster.pods.div_ceil(200).max(1) * 2
 }
 
 /// An image as specs name it, and as runtimes do.
@@ -101,11 +100,11 @@ struct Name {
 }
 
 impl Name {
-    fn of(number: usize, options: &ClusterOptions) -> Self {
-        let image = Image::new(number, options.shape);
-        let repository = format!("{}/{}", options.registry, image.repository);
+    fn of(number: usize, cluster: &Cluster) -> Self {
+        let image = Image::new(number, cluster.shape);
+        let repository = format!("{}/{}", cluster.registry, image.repository);
         let digest = image.top().map(|top| top.digest.as_str()).unwrap_or_default();
-        let everywhere = is_multi_platform(number, options.shape);
+        let everywhere = is_multi_platform(number, cluster.shape);
         Self {
             spec: format!("{repository}:{}", image.tag),
             running: format!("{repository}@{digest}"),
@@ -113,8 +112,8 @@ impl Name {
         }
     }
 
-    fn all(options: &ClusterOptions) -> Vec<Self> {
-        (0..options.images).map(|number| Self::of(number, options)).collect()
+    fn all(cluster: &Cluster) -> Vec<Self> {
+        (0..cluster.images).map(|number| Self::of(number, cluster)).collect()
     }
 }
 
@@ -134,14 +133,14 @@ fn namespace(app: usize) -> String {
 }
 
 /// How many namespaces there are.
-pub(crate) fn namespaces(options: &ClusterOptions) -> usize {
-    options.images.min(NAMESPACES)
+pub(crate) fn namespaces(cluster: &Cluster) -> usize {
+    cluster.images.min(NAMESPACES)
 }
 
-fn pod(options: &ClusterOptions) -> Render {
-    let template = |is_owned| Template::new(&objects::pod(is_owned, options.pod_bytes), objects::POD);
+fn pod(cluster: &Cluster) -> Render {
+    let template = |is_owned| Template::new(&objects::pod(is_owned, cluster.pod_bytes), objects::POD);
     let (owned, ownerless) = (template(true), template(false));
-    let (names, nodes) = (Name::all(options), nodes(options));
+    let (names, nodes) = (Name::all(cluster), nodes(cluster));
     Box::new(move |number, text| {
         let app = number % names.len().max(1);
         let (Some(image), Some(sidecar)) = (names.get(app), names.first()) else { return };
@@ -173,9 +172,9 @@ fn pod(options: &ClusterOptions) -> Render {
     })
 }
 
-fn replica_set(options: &ClusterOptions) -> Render {
+fn replica_set(cluster: &Cluster) -> Render {
     let template = Template::new(&objects::replica_set(), objects::WORKLOAD);
-    let names = Name::all(options);
+    let names = Name::all(cluster);
     Box::new(move |number, text| {
         let (app, is_present) = (number / 2, number.is_multiple_of(2));
         let replicas = if is_present { "3" } else { "0" };
@@ -183,9 +182,9 @@ fn replica_set(options: &ClusterOptions) -> Render {
     })
 }
 
-fn deployment(options: &ClusterOptions) -> Render {
+fn deployment(cluster: &Cluster) -> Render {
     let template = Template::new(&objects::deployment(), objects::WORKLOAD);
-    let names = Name::all(options);
+    let names = Name::all(cluster);
     Box::new(move |app, text| render_workload(&template, &names, app, &deployment_of(app), "3", text))
 }
 
@@ -218,9 +217,9 @@ fn node() -> Render {
 }
 
 /// A pull of a pod's image.
-fn event(options: &ClusterOptions) -> Render {
+fn event(cluster: &Cluster) -> Render {
     let template = Template::new(&objects::event(), objects::EVENT);
-    let names = Name::all(options);
+    let names = Name::all(cluster);
     Box::new(move |number, text| {
         let app = number % names.len().max(1);
         let Some(image) = names.get(app) else { return };

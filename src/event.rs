@@ -38,7 +38,7 @@ pub enum Event {
         /// distinct registries
         registries: u64,
     },
-    /// An image is done.
+    /// An image is done; told again only if what is found later changes how it fared.
     Image {
         /// normalized, or as written when it is invalid
         reference: String,

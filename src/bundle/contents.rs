@@ -14,7 +14,7 @@ use crate::facts::document::ImageFacts;
 pub(super) const FACTS: &str = "image-facts/facts.json";
 
 /// The contents of a bundle. All but the facts are small.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Contents<'a> {
     /// `image-facts/facts.json`
     pub facts: &'a ImageFacts,
@@ -28,8 +28,8 @@ pub struct Contents<'a> {
     pub analysis: &'a [u8],
     /// the API server's `/version`, for `cluster-info/cluster_version.json`; `None` when it is not known
     pub cluster_version: Option<&'a Value>,
-    /// `execution-data/`
-    pub collection: &'a Collection,
+    /// `execution-data/`; asked for when all else is written, so that it can tell how long that took
+    pub collection: &'a dyn Fn() -> Collection,
 }
 
 /// troubleshoot's form of the cluster's version: what was answered, and its short name.
@@ -41,7 +41,8 @@ struct ClusterVersion<'a> {
 }
 
 impl Contents<'_> {
-    /// Writes the archive to `out`: all files below the directory `top`, sorted by name, made at `at`.
+    /// Writes the archive to `out`: all files below the directory `top`, sorted by name but for those that tell how the
+    /// run went, made at `at`.
     pub(super) fn write(&self, top: &str, at: Timestamp, out: impl Write) -> io::Result<()> {
         let mut archive = Archive::new(top, at, out);
         archive.bytes("analysis.json", self.analysis)?;
@@ -49,13 +50,14 @@ impl Contents<'_> {
             let string = info.get("gitVersion").and_then(Value::as_str);
             archive.json("cluster-info/cluster_version.json", &ClusterVersion { info, string })?;
         }
-        archive.json("execution-data/collection.json", self.collection)?;
-        archive.bytes("execution-data/summary.txt", self.collection.to_string().as_bytes())?;
         archive.json(FACTS, self.facts)?;
         archive.bytes("image-facts/facts.schema.json", self.schema)?;
         archive.bytes("image-facts/redactions.json", self.redactions)?;
         archive.bytes("image-facts/summary.txt", self.summary.as_bytes())?;
         archive.bytes("version.yaml", version_yaml().as_bytes())?;
+        let collection = (self.collection)();
+        archive.json("execution-data/collection.json", &collection)?;
+        archive.bytes("execution-data/summary.txt", collection.to_string().as_bytes())?;
         archive.finish()
     }
 }

@@ -36,7 +36,9 @@ pub struct Collection {
 pub struct Phase {
     /// `discover`, `resolve`, …
     pub name: &'static str,
-    /// milliseconds
+    /// milliseconds from the start of the run
+    pub start_ms: u64,
+    /// milliseconds; of the writing until this was written, as the last of the bundle's files that take time
     pub duration_ms: u64,
 }
 
@@ -47,8 +49,11 @@ impl fmt::Display for Collection {
         if let Some(reason) = &self.reason {
             writeln!(f, "ended early: {}", clean(reason))?;
         }
-        let phases = self.phases.iter().map(|phase| vec![phase.name.to_owned(), duration(phase.duration_ms)]);
-        section(f, &["PHASE", "DURATION"], phases)?;
+        let phases = self
+            .phases
+            .iter()
+            .map(|phase| vec![phase.name.to_owned(), duration(phase.start_ms), duration(phase.duration_ms)]);
+        section(f, &["PHASE", "AFTER", "DURATION"], phases)?;
         section(
             f,
             &["REGISTRY", "REFERENCES", "FAILED", "REQUESTS", "LIMIT", "LEFT"],

@@ -42,7 +42,10 @@ fn collection() -> Collection {
         started_at: Time(AT),
         duration_ms: 12_345,
         reason: Some("interrupted".into()),
-        phases: vec![Phase { name: "discover", duration_ms: 345 }, Phase { name: "resolve", duration_ms: 12_000 }],
+        phases: vec![
+            Phase { name: "discover", start_ms: 0, duration_ms: 345 },
+            Phase { name: "resolve", start_ms: 100, duration_ms: 12_000 },
+        ],
         registries: vec![RegistryRun {
             host: "docker.io".into(),
             references: 12,
@@ -64,7 +67,7 @@ fn with_contents<T>(facts: &ImageFacts, write: impl FnOnce(&Contents<'_>) -> T) 
         redactions: b"[]\n",
         analysis: b"[]\n",
         cluster_version: Some(&version),
-        collection: &collection(),
+        collection: &collection,
     })
 }
 
@@ -111,13 +114,14 @@ fn the_layout_is_troubleshoots() {
         [
             "foo/analysis.json",
             "foo/cluster-info/cluster_version.json",
-            "foo/execution-data/collection.json",
-            "foo/execution-data/summary.txt",
             "foo/image-facts/facts.json",
             "foo/image-facts/facts.schema.json",
             "foo/image-facts/redactions.json",
             "foo/image-facts/summary.txt",
             "foo/version.yaml",
+            // Last, as they tell how long the rest took.
+            "foo/execution-data/collection.json",
+            "foo/execution-data/summary.txt",
         ]
     );
     let files: BTreeMap<_, _> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
@@ -136,9 +140,9 @@ fn the_layout_is_troubleshoots() {
     started 2026-01-02T15:04:05Z, took 12.3 s
     ended early: interrupted
 
-    PHASE     DURATION
-    discover  345 ms
-    resolve   12.0 s
+    PHASE     AFTER   DURATION
+    discover  0 ms    345 ms
+    resolve   100 ms  12.0 s
 
     REGISTRY   REFERENCES  FAILED  REQUESTS  LIMIT  LEFT
     docker.io  12          1       30        100    76
@@ -154,7 +158,10 @@ fn the_layout_is_troubleshoots() {
             "startedAt": "2026-01-02T15:04:05Z",
             "durationMs": 12345,
             "reason": "interrupted",
-            "phases": [{"name": "discover", "durationMs": 345}, {"name": "resolve", "durationMs": 12000}],
+            "phases": [
+                {"name": "discover", "startMs": 0, "durationMs": 345},
+                {"name": "resolve", "startMs": 100, "durationMs": 12000}
+            ],
             "registries": [{
                 "host": "docker.io", "references": 12, "failed": 1, "requests": 30,
                 "rateLimit": {"limit": 100, "remaining": 76}
@@ -166,7 +173,7 @@ fn the_layout_is_troubleshoots() {
 
 #[test]
 fn what_is_not_known_is_absent() {
-    let (facts, collection) = (facts(), collection());
+    let facts = facts();
     let mut bytes = Vec::new();
     let contents = Contents {
         facts: &facts,

@@ -299,23 +299,32 @@ impl User {
 }
 
 impl Inventory {
-    /// The platforms that `usage` is wanted for: those of the nodes that run it or may run it, each once.
-    ///
-    /// `None` when no node is known, so that nothing can be said.
-    pub fn wanted_platforms(&self, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
-        let nodes = self.nodes.as_deref().filter(|nodes| !nodes.is_empty())?;
-        let wanted: BTreeSet<&NodePlatform> = nodes
-            .iter()
-            .filter(|node| usage.placements.iter().any(|placement| placement.admits(node)))
-            .map(|node| &node.platform)
-            .collect();
-        Some(wanted.into_iter().cloned().collect())
-    }
-
     /// The platforms that are asked for when no node is known.
     pub fn default_platforms() -> Vec<NodePlatform> {
         ["amd64", "arm64"].map(|architecture| Platform::new("linux", architecture, None).into()).into()
     }
+}
+
+/// The platforms that `usage` is wanted for: those of the nodes that run it or may run it, each once. `nodes` are sorted
+/// by name.
+///
+/// `None` when no node is known, so that nothing can be said.
+pub fn wanted_platforms(nodes: Option<&[Node]>, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
+    let nodes = nodes.filter(|nodes| !nodes.is_empty())?;
+    let mut wanted: BTreeSet<&NodePlatform> = BTreeSet::new();
+    for placement in &usage.placements {
+        match placement {
+            // An image may run on thousands of nodes out of thousands: they are not compared one by one.
+            Placement::On(name) => {
+                let place = nodes.binary_search_by(|node| node.name.cmp(name)).ok();
+                wanted.extend(place.and_then(|place| nodes.get(place)).map(|node| &node.platform));
+            }
+            Placement::Selected(_) | Placement::Anywhere => {
+                wanted.extend(nodes.iter().filter(|node| placement.admits(node)).map(|node| &node.platform));
+            }
+        }
+    }
+    Some(wanted.into_iter().cloned().collect())
 }
 
 impl Placement {

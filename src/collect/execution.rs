@@ -15,10 +15,22 @@ pub(super) struct Execution {
     phases: Vec<Phase>,
 }
 
+/// A phase that has begun.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    name: &'static str,
+    start_ms: u64,
+}
+
 impl Execution {
     /// Begins now.
     pub(super) fn start(clock: Clock) -> Self {
         Self { started_at: clock.now(), stopwatch: clock.start(), phases: Vec::new() }
+    }
+
+    /// Shows the time since the start.
+    pub(super) fn stopwatch(&self) -> Stopwatch {
+        self.stopwatch
     }
 
     /// Milliseconds since the start.
@@ -26,15 +38,25 @@ impl Execution {
         self.stopwatch.elapsed_ms()
     }
 
-    /// Notes that a phase has ended, which began when the one before it ended.
-    pub(super) fn phase(&mut self, name: &'static str) {
-        let before: u64 = self.phases.iter().map(|phase| phase.duration_ms).sum();
-        self.phases.push(Phase { name, duration_ms: self.elapsed_ms().saturating_sub(before) });
+    /// A phase that begins now.
+    pub(super) fn begin(&self, name: &'static str) -> Begun {
+        self.begun(name, self.elapsed_ms())
     }
 
-    /// What `collection.json` says.
-    pub(super) fn finish(
-        self,
+    /// A phase that began at `start_ms` after the start.
+    pub(super) fn begun(&self, name: &'static str, start_ms: u64) -> Begun {
+        Begun { name, start_ms }
+    }
+
+    /// Notes that a phase has ended.
+    pub(super) fn end(&mut self, phase: Begun) {
+        self.phases.push(phase.ended(self.elapsed_ms()));
+    }
+
+    /// What `collection.json` says in the end of the phase `last`.
+    pub(super) fn so_far(
+        &self,
+        last: Begun,
         facts: &ImageFacts,
         settings: &CollectSettings,
         stopped: Option<StopReason>,
@@ -47,10 +69,17 @@ impl Execution {
             started_at: Time(self.started_at),
             duration_ms: self.elapsed_ms(),
             reason: stopped.map(|reason| reason.as_str().to_owned()),
-            phases: self.phases,
+            phases: self.phases.iter().cloned().chain([last.ended(self.elapsed_ms())]).collect(),
             registries: facts.run.registries.clone(),
             settings: described(settings),
         }
+    }
+}
+
+impl Begun {
+    fn ended(self, at_ms: u64) -> Phase {
+        let Self { name, start_ms } = self;
+        Phase { name, start_ms, duration_ms: at_ms.saturating_sub(start_ms) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Images without a cluster: the same pipeline, from references that somebody typed.
 
+use futures::stream;
+
 use super::CollectError;
 use super::registries::Registries;
 use super::wants::wants;
@@ -9,7 +11,7 @@ use crate::event::Events;
 use crate::facts::document::ImageFacts;
 use crate::facts::{self, Origin, RunContext};
 use crate::image::Reference;
-use crate::resolve::Fallback;
+use crate::resolve::{Fallback, resolve};
 use crate::settings::{Environment, InspectSettings};
 use crate::stop::Stop;
 
@@ -34,7 +36,9 @@ pub async fn inspect(
         usage.written_as.insert(text.clone());
     }
     let wants = wants(&inventory, settings.platforms.as_ref());
-    let resolution = registries.resolve(wants, None, Fallback::Partial, &events, stop).await?;
+    let resolver = registries.resolver(None, Fallback::Partial);
+    resolver.keychain.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
+    let resolution = resolve(stream::iter(wants), resolver, &events, stop).await;
     let context = RunContext {
         generated_at: clock.now(),
         duration_ms: stopwatch.elapsed_ms(),

@@ -1,7 +1,8 @@
-//! The pipeline: discover, resolve, put together, write.
+//! The pipeline: discover and resolve side by side, put together, write.
 
 mod error;
 mod execution;
+mod feed;
 mod inspect;
 mod registries;
 mod source;
@@ -11,20 +12,23 @@ pub use error::CollectError;
 pub use inspect::inspect;
 pub use source::Source;
 
+use std::sync::Arc;
+
 use crate::bundle::{Contents, Destination, Written};
 use crate::cluster::inventory::Inventory;
+use crate::cluster::live::Sighting;
 use crate::event::{Event, Events, FindingCounts};
 use crate::facts::document::{Image, ImageFacts};
 use crate::facts::{self, RunContext};
 use crate::render;
-use crate::resolve::{Fallback, Resolution};
+use crate::resolve::{Fallback, Resolution, Resolver, resolve};
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
 use execution::Execution;
+use feed::Feed;
 pub(crate) use registries::Registries;
-use source::Found;
-use wants::wants;
+use source::{Discovery, Opened};
 
 /// A run that is ready to begin.
 pub struct Collection {
@@ -67,26 +71,17 @@ impl Collection {
             false => None,
         };
 
-        let Found { mut inventory, secrets, origin } = source.discover(&settings, events, stop).await?;
-        inventory.gaps.extend(wants::unknown_nodes(&inventory, &settings));
-        events.emit(discovered(&inventory));
-        execution.phase("discover");
-
-        let resolution = match registries {
-            None => None,
-            Some(registries) => {
-                let secrets = secrets.filter(|_| settings.pull_secrets);
-                let wants = wants(&inventory, settings.platforms.as_ref());
-                let resolution = registries.resolve(wants, secrets, settings.fallback, events, stop).await?;
-                execution.phase("resolve");
-                Some(resolution)
-            }
-        };
+        let Opened { secrets, origin, discovery } = source.open(&settings, events, stop).await?;
+        let way = Way { settings: &settings, events, stop };
+        let secrets = secrets.filter(|_| settings.pull_secrets);
+        let resolver = registries.map(|registries| registries.resolver(secrets, settings.fallback));
+        let (inventory, resolution) = way.learn(discovery, resolver, &mut execution).await?;
         let is_asked_to_end = stop.reason().is_some_and(StopReason::is_signal);
         if settings.fallback == Fallback::None && !is_asked_to_end && !is_resolved(resolution.as_ref()) {
             return Err(CollectError::image_failed(resolution.as_ref()));
         }
 
+        let assembling = execution.begin("assemble");
         let context = RunContext {
             generated_at: clock.now(),
             duration_ms: execution.elapsed_ms(),
@@ -100,9 +95,9 @@ impl Collection {
         let redactions = facts::redact::redact(&mut facts);
         facts::validate::Validator::new()?.check(&facts).map_err(CollectError::Invalid)?;
         report(&facts, events);
-        execution.phase("assemble");
+        execution.end(assembling);
 
-        let collection = execution.finish(&facts, &settings, stop.reason());
+        let writing = execution.begin("write");
         let written = destination.write(&Contents {
             facts: &facts,
             schema: render::json(&facts::schema::facts_schema())?.as_bytes(),
@@ -110,10 +105,59 @@ impl Collection {
             redactions: render::json(&redactions)?.as_bytes(),
             analysis: render::json(&facts::analysis::analysis(&facts))?.as_bytes(),
             cluster_version: inventory.version.as_ref(),
-            collection: &collection,
+            collection: &|| execution.so_far(writing, &facts, &settings, stop.reason()),
         })?;
-        events.emit(finished(&facts, &written, collection.duration_ms, stop.reason()));
+        events.emit(finished(&facts, &written, execution.elapsed_ms(), stop.reason()));
         Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
+    }
+}
+
+/// What goes through all that is done to learn of a cluster.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    settings: &'a CollectSettings,
+    events: &'a Events,
+    stop: &'a Stop,
+}
+
+impl Way<'_> {
+    /// Discovers what the cluster uses and meanwhile resolves the images that are known by then, if that is asked for.
+    async fn learn(
+        self,
+        discovery: Discovery,
+        resolver: Option<Resolver>,
+        execution: &mut Execution,
+    ) -> Result<(Inventory, Option<Resolution>), CollectError> {
+        let Self { settings, events, stop } = self;
+        let Some(resolver) = resolver else {
+            return Ok((self.discover(discovery, &|_| {}, execution).await?, None));
+        };
+        let watch = execution.stopwatch();
+        let (feed, wants) = Feed::new(Arc::clone(&resolver.keychain), settings.platforms.as_ref(), watch);
+        let discovering = async {
+            let inventory = self.discover(discovery, &|sighting| feed.sight(sighting), execution).await?;
+            let first_at = feed.complete(&inventory)?;
+            Ok::<_, CollectError>((inventory, first_at))
+        };
+        let resolving = async { Ok(resolve(wants, resolver, events, stop).await) };
+        let ((inventory, first_at), resolution) = tokio::try_join!(discovering, resolving)?;
+        resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));
+        execution.end(execution.begun("resolve", first_at));
+        Ok((inventory, Some(resolution)))
+    }
+
+    async fn discover(
+        self,
+        discovery: Discovery,
+        sighted: &(dyn Fn(Sighting<'_>) + Sync),
+        execution: &mut Execution,
+    ) -> Result<Inventory, CollectError> {
+        let discovering = execution.begun("discover", 0);
+        let mut inventory = discovery.finish(sighted, self.events, self.stop).await?;
+        inventory.gaps.extend(wants::unknown_nodes(&inventory, self.settings));
+        self.events.emit(discovered(&inventory));
+        execution.end(discovering);
+        Ok(inventory)
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use futures::stream;
-
 use super::CollectError;
 use crate::cache::Cache;
 use crate::clock::Clock;
@@ -11,7 +9,7 @@ use crate::credentials::{CredentialProviders, CredentialsError, Keychain, LocalS
 use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
-use crate::resolve::{self, Attachments, Fallback, Resolution, Resolver, Want};
+use crate::resolve::{Attachments, Fallback, Resolver};
 use crate::settings::{Environment, RegistrySettings, cache_directory};
 use crate::stop::Stop;
 
@@ -50,29 +48,17 @@ impl Registries {
         Ok((self.client, Keychain::new(None, self.local)))
     }
 
-    /// Resolves all of `wants`; `secrets` reads the pull secrets that they name.
-    pub(super) async fn resolve(
-        self,
-        wants: Vec<Want>,
-        secrets: Option<Arc<dyn PullSecretReader>>,
-        fallback: Fallback,
-        events: &Events,
-        stop: &Stop,
-    ) -> Result<Resolution, CollectError> {
-        self.local.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
-        let keychain = Arc::new(Keychain::new(secrets, self.local));
-        let resolver = Resolver {
+    /// Everything to resolve images with; `secrets` reads the pull secrets that they name.
+    pub(super) fn resolver(self, secrets: Option<Arc<dyn PullSecretReader>>, fallback: Fallback) -> Resolver {
+        Resolver {
             client: self.client,
-            keychain: Arc::clone(&keychain),
+            keychain: Arc::new(Keychain::new(secrets, self.local)),
             cache: self.cache,
             limits: self.limits,
             fallback,
             attachments: self.attachments,
             clock: self.clock,
-        };
-        let resolution = resolve::resolve(stream::iter(wants), resolver, events, stop).await;
-        resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));
-        Ok(resolution)
+        }
     }
 }
 

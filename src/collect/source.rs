@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::CollectError;
 use crate::cluster::files;
 use crate::cluster::inventory::{Gap, Inventory};
-use crate::cluster::live::{self, Cluster, Connection};
+use crate::cluster::live::{self, Cluster, Connection, Sighting};
 use crate::cluster::pull_secrets::LivePullSecrets;
 use crate::cluster::uses::{Scope, Selector};
 use crate::credentials::PullSecretReader;
@@ -26,26 +26,34 @@ pub enum Source {
     Texts(Vec<(String, String)>),
 }
 
-/// What discovery found, and what goes on from there.
-pub(super) struct Found {
-    /// what is used
-    pub(super) inventory: Inventory,
+/// A source that can be read: the cluster was reached as far as that goes without a request, or the files were read.
+pub(super) struct Opened {
     /// reads the pull secrets that pods name
     pub(super) secrets: Option<Arc<dyn PullSecretReader>>,
     /// how the facts name the source
     pub(super) origin: Origin,
+    /// what is left to do
+    pub(super) discovery: Discovery,
+}
+
+/// A way to an inventory.
+pub(super) enum Discovery {
+    /// an API server that is to be asked
+    Live(Box<Cluster>, Scope),
+    /// there is nothing left to read
+    Done(Box<Inventory>),
 }
 
 impl Source {
-    /// Finds every image that is used, and tells `events` of what could not be looked at.
+    /// Sets up the connection to the cluster, or reads the files and tells `events` of what could not be looked at.
     ///
-    /// When `stop` ends the run before, what was found until then is returned, and marked incomplete.
-    pub(super) async fn discover(
+    /// When `stop` ends the run before, there is nothing left to discover, and the inventory says so.
+    pub(super) async fn open(
         self,
         settings: &CollectSettings,
         events: &Events,
         stop: &Stop,
-    ) -> Result<Found, CollectError> {
+    ) -> Result<Opened, CollectError> {
         let scope = Scope {
             namespaces: settings.namespaces.iter().cloned().collect(),
             excluded: settings.exclude_namespaces.iter().cloned().collect(),
@@ -56,13 +64,12 @@ impl Source {
             Self::Cluster(connection) => {
                 let context = connection.context.clone();
                 let Some(cluster) = stop.or(Cluster::connect(&connection)).await else {
-                    return Ok(Found::nothing(Origin::Cluster { context }));
+                    return Ok(Opened::nothing(Origin::Cluster { context }));
                 };
                 let cluster = cluster?;
                 let origin = Origin::Cluster { context: cluster.context().map(str::to_owned) };
-                let inventory = live::discover(&cluster, &scope, events, stop).await?;
-                let secrets: Arc<dyn PullSecretReader> = Arc::new(LivePullSecrets::new(cluster, stop.clone()));
-                Ok(Found { inventory, secrets: Some(secrets), origin })
+                let secrets: Arc<dyn PullSecretReader> = Arc::new(LivePullSecrets::new(cluster.clone(), stop.clone()));
+                Ok(Opened { secrets: Some(secrets), origin, discovery: Discovery::Live(Box::new(cluster), scope) })
             }
             Self::Files(paths) => {
                 let origin = Origin::Files { paths: paths.iter().map(|path| path.display().to_string()).collect() };
@@ -77,7 +84,25 @@ impl Source {
     }
 }
 
-impl Found {
+impl Discovery {
+    /// Finds every image that is used, and tells `events` of what could not be looked at, and `sighted` of images while
+    /// others are still looked for.
+    ///
+    /// When `stop` ends the run before, what was found until then is returned, and marked incomplete.
+    pub(super) async fn finish(
+        self,
+        sighted: &(dyn Fn(Sighting<'_>) + Sync),
+        events: &Events,
+        stop: &Stop,
+    ) -> Result<Inventory, CollectError> {
+        match self {
+            Self::Live(cluster, scope) => Ok(live::discover(&cluster, &scope, sighted, events, stop).await?),
+            Self::Done(inventory) => Ok(*inventory),
+        }
+    }
+}
+
+impl Opened {
     fn nothing(origin: Origin) -> Self {
         let gap = Gap {
             scope: GapScope::Kubernetes,
@@ -88,7 +113,8 @@ impl Found {
             message: "the run ended before any object was read".to_owned(),
             incomplete: true,
         };
-        Self { inventory: Inventory { gaps: vec![gap], ..Inventory::default() }, secrets: None, origin }
+        let inventory = Inventory { gaps: vec![gap], ..Inventory::default() };
+        Self { secrets: None, origin, discovery: Discovery::Done(Box::new(inventory)) }
     }
 }
 
@@ -98,12 +124,12 @@ async fn from_files(
     origin: Origin,
     events: &Events,
     stop: &Stop,
-) -> Result<Found, CollectError> {
+) -> Result<Opened, CollectError> {
     let Some(read) = stop.or(tokio::task::spawn_blocking(read)).await else {
-        return Ok(Found::nothing(origin));
+        return Ok(Opened::nothing(origin));
     };
     let (inventory, secrets) = read??;
     inventory.gaps.iter().for_each(|gap| events.emit(gap.into()));
     let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
-    Ok(Found { inventory, secrets: Some(secrets), origin })
+    Ok(Opened { secrets: Some(secrets), origin, discovery: Discovery::Done(Box::new(inventory)) })
 }

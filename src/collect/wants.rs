@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::inventory::{Gap, ImageName, ImageUse, Inventory};
+use crate::cluster::inventory::{Gap, ImageName, ImageUse, Inventory, Node, wanted_platforms};
 use crate::image::{NodePlatform, Reference};
 use crate::resolve::{Want, WantedPlatforms};
 use crate::settings::{CollectSettings, PlatformSettings};
@@ -16,23 +16,34 @@ pub(super) fn references(inventory: &Inventory) -> impl Iterator<Item = &Referen
     })
 }
 
-/// Every image to resolve, with the platforms, digests and pull secrets that matter for it.
+/// Every image to resolve.
 pub(super) fn wants(inventory: &Inventory, platforms_asked: Option<&PlatformSettings>) -> Vec<Want> {
+    let nodes = inventory.nodes.as_deref();
     let want = |(name, usage): (&ImageName, &ImageUse)| match name {
         ImageName::Invalid(_) => None,
-        ImageName::Valid(reference) => Some(Want {
-            reference: reference.clone(),
-            platforms: platforms(inventory, usage, platforms_asked),
-            running: usage.running.iter().map(|(digest, pods)| (digest.clone(), pods.reported)).collect(),
-            contexts: usage.contexts.clone(),
-        }),
+        ImageName::Valid(reference) => Some(want(reference, usage, nodes, platforms_asked)),
     };
     inventory.images.iter().filter_map(want).collect()
 }
 
+/// An image to resolve, with the platforms, digests and pull secrets that matter for it. `nodes` are sorted by name.
+pub(super) fn want(
+    reference: &Reference,
+    usage: &ImageUse,
+    nodes: Option<&[Node]>,
+    platforms_asked: Option<&PlatformSettings>,
+) -> Want {
+    Want {
+        reference: reference.clone(),
+        platforms: platforms(nodes, usage, platforms_asked),
+        running: usage.running.iter().map(|(digest, pods)| (digest.clone(), pods.reported)).collect(),
+        contexts: usage.contexts.clone(),
+    }
+}
+
 /// What was asked for, else the platforms of the nodes that the image may run on, else those of all nodes, else the
 /// usual ones.
-fn platforms(inventory: &Inventory, usage: &ImageUse, asked: Option<&PlatformSettings>) -> WantedPlatforms {
+fn platforms(nodes: Option<&[Node]>, usage: &ImageUse, asked: Option<&PlatformSettings>) -> WantedPlatforms {
     match asked {
         Some(PlatformSettings::All) => return WantedPlatforms::All,
         Some(PlatformSettings::These(platforms)) => {
@@ -41,10 +52,10 @@ fn platforms(inventory: &Inventory, usage: &ImageUse, asked: Option<&PlatformSet
         None => {}
     }
     let every_node = || {
-        let nodes = inventory.nodes.iter().flatten();
+        let nodes = nodes.unwrap_or_default().iter();
         nodes.map(|node| node.platform.clone()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
     };
-    let candidates = [inventory.wanted_platforms(usage).unwrap_or_default(), every_node()];
+    let candidates = [wanted_platforms(nodes, usage).unwrap_or_default(), every_node()];
     let chosen = candidates.into_iter().find(|platforms| !platforms.is_empty());
     WantedPlatforms::These(chosen.unwrap_or_else(Inventory::default_platforms))
 }

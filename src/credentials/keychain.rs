@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 
 use super::pull_secrets::PullSecrets;
-use super::{Candidate, Credential, Keyring, LocalSources, PullSecretReader};
+use super::{Candidate, Credential, CredentialsError, Keyring, LocalSources, PullSecretReader};
 use crate::cluster::inventory::{Gap, PullContext};
 use crate::image::{Failure, Repository};
 use crate::vocabulary::AccessSource;
@@ -43,6 +43,20 @@ impl Keychain {
     /// Joins the pull secrets of a cluster, where there is one that may be asked for them, with local sources.
     pub fn new(pull_secrets: Option<Arc<dyn PullSecretReader>>, local: LocalSources) -> Self {
         Self { pull_secrets: pull_secrets.map(PullSecrets::new), local }
+    }
+
+    /// Checks that no variable's name stands for two of `hosts`.
+    ///
+    /// # Errors
+    /// When one does: nobody can say for which of them it is meant.
+    pub fn check_hosts<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> Result<(), CredentialsError> {
+        self.local.check_hosts(hosts)
+    }
+
+    /// Whether it takes all hosts of a run to say if what is there for `host` is meant for it: a variable's name may
+    /// stand for two.
+    pub fn must_check(&self, host: &str) -> bool {
+        self.local.has_variable_for(host)
     }
 
     /// What may be tried for `repository` on behalf of pods in `contexts`.

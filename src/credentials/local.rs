@@ -146,6 +146,11 @@ impl LocalSources {
         self.variables.check_hosts(hosts)
     }
 
+    /// Whether a variable is set whose name stands for `host`, and maybe for others.
+    pub(super) fn has_variable_for(&self, host: &str) -> bool {
+        self.variables.is_set_for(host)
+    }
+
     /// What local sources have for `repository`, in the order in which it is to be tried.
     pub(super) async fn candidates(&self, repository: &Repository) -> (Vec<Candidate>, Vec<Failure>) {
         let registry = repository.registry();

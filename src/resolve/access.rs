@@ -14,6 +14,8 @@ use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, Via};
 pub(super) struct Attempts {
     candidates: Candidates,
     tried: Vec<(Credential, Outcome)>,
+    /// the most telling refusal, and whether it was of a pull secret
+    refusal: Option<(bool, Failure)>,
     /// whether what the reference names is asked for before it is fetched
     head_first: bool,
 }
@@ -35,18 +37,23 @@ pub(super) struct Top {
 }
 
 impl Attempts {
-    /// Nothing was tried of `candidates` yet. With `head_first` what the reference names is asked for before it is
-    /// fetched, as the document may be known.
-    pub(super) fn new(candidates: Candidates, head_first: bool) -> Self {
-        Self { candidates, tried: Vec::new(), head_first }
+    /// Goes on with `candidates` in place of those that were known before; what was tried stays tried.
+    pub(super) fn choose_from(&mut self, candidates: Candidates) {
+        self.candidates = candidates;
     }
 
-    /// Tries one candidate after the other until one is accepted.
+    /// Tries one candidate after the other until one is accepted. With `head_first` what the reference names is asked
+    /// for before it is fetched, as the document may be known.
     ///
     /// An answer that is not about the credential ends it. When all are refused, the most telling refusal is returned;
     /// none if there is nothing to try.
-    pub(super) async fn open(&mut self, session: &Session, reference: &Reference) -> Result<Opened, Option<Failure>> {
-        let mut refusal: Option<(bool, Failure)> = None;
+    pub(super) async fn open(
+        &mut self,
+        session: &Session,
+        reference: &Reference,
+        head_first: bool,
+    ) -> Result<Opened, Option<Failure>> {
+        self.head_first = head_first;
         for candidate in self.candidates.list.clone() {
             if self.outcome(&candidate.credential).is_some() {
                 continue;
@@ -56,14 +63,14 @@ impl Attempts {
                 Err(failure) if is_refusal(failure.class) => {
                     let next = (candidate.source == AccessSource::PullSecret, failure);
                     let is_better = |best: &(bool, Failure)| weight(&next) > weight(best);
-                    if refusal.as_ref().is_none_or(is_better) {
-                        refusal = Some(next);
+                    if self.refusal.as_ref().is_none_or(is_better) {
+                        self.refusal = Some(next);
                     }
                 }
                 Err(failure) => return Err(Some(failure)),
             }
         }
-        Err(refusal.map(|(_, failure)| failure))
+        Err(self.refusal.as_ref().map(|(_, failure)| failure.clone()))
     }
 
     /// Once a reference is open: tries what failing pods would use, and whether a refused pull secret is needed at
@@ -116,6 +123,11 @@ impl Attempts {
             }
         }
         told
+    }
+
+    /// Sources that should have given a credential, and could not.
+    pub(super) fn failures(&self) -> &[Failure] {
+        &self.candidates.failures
     }
 
     async fn is_accepted(

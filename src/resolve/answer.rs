@@ -13,7 +13,7 @@ use crate::vocabulary::{
 };
 
 /// An image to resolve.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Want {
     /// the image
     pub reference: Reference,

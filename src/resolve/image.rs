@@ -1,11 +1,14 @@
-//! Resolves one image. What was learned stays when its time is over half-way.
+//! Resolves one image. What was learned stays when its time is over half-way, and when more is wanted later.
+
+use std::collections::BTreeMap;
 
 use super::access::{Attempts, Opened, Top};
 use super::attachments::Lookups;
-use super::documents::{Documents, Source};
+use super::documents::{Documents, Parsed, Source};
 use super::manifests::Manifests;
 use super::running::{Known, classify};
 use super::{Access, Answer, Attachments, Fallback, Named, Resolver, RunningDigest, Want};
+use crate::cluster::inventory::ReportedAs;
 use crate::credentials::Credential;
 use crate::image::{Digest, Failure, Reference};
 use crate::registry::{Session, counts_pulls};
@@ -20,23 +23,59 @@ pub(super) struct Shared {
     pub(super) stop: Stop,
 }
 
+/// An image as far as it was resolved, and for what: more may come to be wanted of it.
+pub(super) struct Effort {
+    pub(super) want: Want,
+    learned: Learned,
+    pub(super) requests: u64,
+    /// milliseconds that it took
+    pub(super) duration_ms: u64,
+    /// what was told of it
+    pub(super) told: Option<ImageStatus>,
+}
+
 /// What is learned of an image, step by step.
 #[derive(Default)]
 struct Learned {
     attempts: Attempts,
+    door: Door,
     named: Option<Named>,
     manifests: Manifests,
-    running: Vec<(Digest, RunningDigest)>,
+    running: BTreeMap<Digest, RunningDigest>,
+    /// the digests of `running`, as they were reported when they were looked up
+    looked_up: BTreeMap<Digest, ReportedAs>,
     failures: Vec<Failure>,
 }
 
+/// Whether a reference may be read.
+#[derive(Default)]
+enum Door {
+    /// nobody has asked
+    #[default]
+    Unknown,
+    /// with this credential
+    Open(Credential),
+    /// not with any that was tried; none when there was none to try
+    Closed(Option<Failure>),
+    /// its registry said nothing of it, and is not asked again
+    Silent(Failure),
+}
+
 /// Resolves `want` within its time. A run that ends, or a time that is over, leaves what was learned so far.
-pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
+///
+/// After an `earlier` effort it does what is missing for `want`: nothing that was answered is asked again.
+pub(super) async fn resolve_image(shared: &Shared, want: Want, earlier: Option<Effort>) -> Effort {
+    let watch = shared.resolver.clock.start();
     let session = shared.resolver.client.session();
-    let mut learned = Learned::default();
+    let is_new = earlier.as_ref().is_none_or(|earlier| earlier.lacks(&want));
+    let mut effort = match earlier {
+        Some(earlier) => Effort { want, ..earlier },
+        None => Effort { want, learned: Learned::default(), requests: 0, duration_ms: 0, told: None },
+    };
+    let Effort { want, learned, .. } = &mut effort;
     let cut_short = tokio::select! {
         biased;
-        done = shared.stop.or(learned.learn(shared, &session, &want)) => match done {
+        done = shared.stop.or(learned.learn(shared, &session, want)) => match done {
             Some(()) => None,
             None => Some((ErrorClass::Canceled, "the run ended before this image was done")),
         },
@@ -47,15 +86,42 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want) -> Answer {
     if let Some((ErrorClass::Timeout, _)) = cut_short
         && learned.named.is_none()
     {
-        shared.stop.or(Box::pin(learned.recall(shared, &session, &want))).await;
+        shared.stop.or(Box::pin(learned.recall(shared, &session, want))).await;
     }
-    learned.failures.extend(cut_short.map(|(class, why)| {
+    if let Some((class, why)) = cut_short.filter(|_| is_new) {
         let failure = Failure::unsent(ErrorStage::Manifest, class, format!("{}: {why}", want.reference));
-        Failure { attempts: u32::from(session.requests() > 0), ..failure }
-    }));
-    let answer = learned.into_answer(want, session.requests());
-    answer.access.iter().for_each(|access| tell(&answer.reference, access));
-    answer
+        learned.cut_short(Failure { attempts: u32::from(session.requests() > 0), ..failure });
+    }
+    effort.requests += session.requests();
+    effort.duration_ms += watch.elapsed_ms();
+    effort
+}
+
+impl Effort {
+    /// How far it was resolved.
+    pub(super) fn status(&self) -> ImageStatus {
+        self.learned.status()
+    }
+
+    /// The first thing that went wrong.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        self.learned.failures().next()
+    }
+
+    /// Whether `want` asks for more than what was asked for.
+    fn lacks(&self, want: &Want) -> bool {
+        let is_known = |digest: &Digest| self.want.running.contains_key(digest);
+        self.want.platforms != want.platforms
+            || !want.running.keys().all(is_known)
+            || !matches!(self.learned.door, Door::Open(_))
+    }
+
+    /// What is told of it in the end.
+    pub(super) fn into_answer(self) -> Answer {
+        let answer = self.learned.into_answer(self.want, self.requests);
+        answer.access.iter().for_each(|access| tell(&answer.reference, access));
+        answer
+    }
 }
 
 /// Tells by names alone which source served an image, and which were refused.
@@ -73,50 +139,84 @@ fn tell(reference: &Reference, access: &Access) {
 impl Learned {
     async fn learn(&mut self, shared: &Shared, session: &Session, want: &Want) {
         let repository = want.reference.repository();
-        let mut candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
-        self.failures.append(&mut candidates.failures);
-        // Where to fetch it counts as a pull, a document that is known by another name is not fetched again.
-        let head_first = counts_pulls(repository.registry()) || shared.documents.stored.knows(&want.reference).await;
-        self.attempts = Attempts::new(candidates, head_first);
-        match self.attempts.open(session, &want.reference).await {
-            Ok(Opened { top, credential }) => {
+        let candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
+        self.attempts.choose_from(candidates);
+        let top = self.knock(shared, session, &want.reference).await;
+        match &self.door {
+            Door::Open(credential) => {
+                let credential = credential.clone();
                 let source = Source { session, repository, credential: &credential, is_offline: false };
                 self.read(shared, source, want, top).await;
                 let more = self.attempts.try_the_kubelets(session, &want.reference).await;
                 self.failures.extend(more);
                 self.look_up_attachments(shared, source).await;
             }
-            Err(failure) => {
-                let is_unanswered = failure.as_ref().is_some_and(|failure| is_unanswered(failure.class));
-                self.failures.extend(failure);
-                // Somebody may look, and the reference is gone: what runs may still be there, or not.
+            Door::Silent(_) => Box::pin(self.recall(shared, session, want)).await,
+            // Somebody may look, and the reference is gone: what runs may still be there, or not.
+            Door::Closed(_) | Door::Unknown => {
                 if let Some(credential) = self.attempts.knows_of_nothing().cloned() {
                     let source = Source { session, repository, credential: &credential, is_offline: false };
                     self.ask_for_running(shared, source, want, None).await;
-                } else if is_unanswered {
-                    Box::pin(self.recall(shared, session, want)).await;
                 }
             }
         }
     }
 
-    /// Reads what the reference names, for each wanted platform, and then what runs.
-    async fn read(&mut self, shared: &Shared, source: Source<'_>, want: &Want, top: Top) {
-        let digest = top.named.digest.clone();
-        let parsed = match &top.fetched {
+    /// Tries the credentials that were not tried yet, unless it is known whether the reference may be read.
+    async fn knock(&mut self, shared: &Shared, session: &Session, reference: &Reference) -> Option<Top> {
+        if matches!(self.door, Door::Open(_) | Door::Silent(_)) {
+            return None;
+        }
+        // Where to fetch it counts as a pull, a document that is known by another name is not fetched again.
+        let head_first = counts_pulls(reference.registry()) || shared.documents.stored.knows(reference).await;
+        match self.attempts.open(session, reference, head_first).await {
+            Ok(Opened { top, credential }) => {
+                self.door = Door::Open(credential);
+                Some(top)
+            }
+            Err(Some(failure)) if is_unanswered(failure.class) => {
+                self.door = Door::Silent(failure);
+                None
+            }
+            Err(failure) => {
+                self.door = Door::Closed(failure);
+                None
+            }
+        }
+    }
+
+    /// Reads what the reference names, for each wanted platform, and then what runs. Without `top` that was begun
+    /// before, for less.
+    async fn read(&mut self, shared: &Shared, source: Source<'_>, want: &Want, top: Option<Top>) {
+        let fetched = top.as_ref().and_then(|top| top.fetched.as_ref());
+        let Some(named) = top.as_ref().map(|top| &top.named).or(self.named.as_ref()).cloned() else { return };
+        let parsed = match fetched {
             Some(fetched) => shared.documents.keep(fetched).await,
-            None => shared.documents.manifest(source, &digest).await,
+            None => shared.documents.manifest(source, &named.digest).await,
         };
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(failure) => return self.failures.push(failure),
         };
-        shared.documents.stored.keep_seen(&want.reference, &top.named, &parsed.media_type).await;
-        self.named = Some(top.named);
-        self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
-        let (configs, is_complete) = (&self.manifests.configs, self.manifests.is_complete);
-        let known = Known::of(&digest, &parsed, configs, is_complete);
+        if top.is_some() {
+            shared.documents.stored.keep_seen(&want.reference, &named, &parsed.media_type).await;
+        }
+        let known = self.read_named(shared, source, want, (named, &parsed)).await;
         self.ask_for_running(shared, source, want, Some(&known)).await;
+    }
+
+    /// Reads what is wanted of the document that the reference names.
+    async fn read_named(
+        &mut self,
+        shared: &Shared,
+        source: Source<'_>,
+        want: &Want,
+        (named, parsed): (Named, &Parsed),
+    ) -> Known {
+        let digest = named.digest.clone();
+        self.named = Some(named);
+        self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
+        Known::of(&digest, parsed, &self.manifests.configs, self.manifests.is_complete)
     }
 
     /// With `--fallback cached`: what the reference named when its registry could be asked last. No request is made.
@@ -127,14 +227,12 @@ impl Learned {
         let Some(named) = shared.documents.stored.seen(&want.reference).await else { return };
         let (repository, credential) = (want.reference.repository(), &Credential::Anonymous);
         let source = Source { session, repository, credential, is_offline: true };
-        let digest = named.digest.clone();
-        let Ok(parsed) = shared.documents.manifest(source, &digest).await else { return };
-        self.named = Some(named);
-        self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
-        let known = Known::of(&digest, &parsed, &self.manifests.configs, self.manifests.is_complete);
+        let Ok(parsed) = shared.documents.manifest(source, &named.digest).await else { return };
+        let known = self.read_named(shared, source, want, (named, &parsed)).await;
         // That what runs could not be looked up needs no word of its own: nothing could be.
-        (self.running, _) = classify(&shared.documents, source, &want.running, &want.platforms, Some(&known)).await;
-        for (_, running) in &mut self.running {
+        let (running, _) = classify(&shared.documents, source, &want.running, &want.platforms, Some(&known)).await;
+        self.running = running.into_iter().collect();
+        for running in self.running.values_mut() {
             // An old answer does not say what the reference has come to name since.
             running.matches_resolved = running.matches_resolved.filter(|matches| *matches);
         }
@@ -151,9 +249,21 @@ impl Learned {
     }
 
     async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
-        let (running, failures) = classify(&shared.documents, source, &want.running, &want.platforms, known).await;
-        self.running = running;
+        let is_new = |(digest, reported): &(&Digest, &ReportedAs)| self.looked_up.get(digest) != Some(reported);
+        let new: BTreeMap<Digest, ReportedAs> =
+            want.running.iter().filter(is_new).map(|(digest, reported)| (digest.clone(), *reported)).collect();
+        let (running, failures) = classify(&shared.documents, source, &new, &want.platforms, known).await;
+        self.running.extend(running);
+        self.looked_up.extend(new);
         self.failures.extend(failures);
+    }
+
+    /// Notes that there was no time for the rest.
+    fn cut_short(&mut self, failure: Failure) {
+        match self.door {
+            Door::Unknown => self.door = Door::Silent(failure),
+            _ => self.failures.push(failure),
+        }
     }
 
     fn status(&self) -> ImageStatus {
@@ -174,14 +284,24 @@ impl Learned {
         Answer {
             status: self.status(),
             missing: if is_known { self.manifests.missing(&want.platforms) } else { Vec::new() },
+            failures: self.failures().cloned().collect(),
             running: unknown.chain(self.running).collect(),
             access: self.attempts.access(),
             reference: want.reference,
             named: self.named,
             variants: self.manifests.variants.into_iter().collect(),
-            failures: self.failures.into_iter().chain(self.manifests.failures).collect(),
             requests,
         }
+    }
+
+    /// Everything that went wrong.
+    fn failures(&self) -> impl Iterator<Item = &Failure> {
+        let door = match &self.door {
+            Door::Closed(failure) => failure.as_ref(),
+            Door::Silent(failure) => Some(failure),
+            Door::Unknown | Door::Open(_) => None,
+        };
+        self.attempts.failures().iter().chain(door).chain(&self.failures).chain(&self.manifests.failures)
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Manifests {
     pub(super) failures: Vec<Failure>,
     /// whether everything that is wanted was read
     pub(super) is_complete: bool,
+    /// for which platforms they were read; `None` as long as they are not
+    read_for: Option<WantedPlatforms>,
     /// wanted platforms that the image has something for
     offered: BTreeSet<NodePlatform>,
     /// wanted platforms of which only a document that was not read yet can say whether the image has them
@@ -46,7 +48,7 @@ struct Child {
 }
 
 impl Manifests {
-    /// Reads what is `wanted` of the document that `named` is the digest of.
+    /// Reads what is `wanted` of the document that `named` is the digest of, unless that was done before.
     pub(super) async fn read(
         &mut self,
         documents: &Documents,
@@ -55,6 +57,10 @@ impl Manifests {
         document: &Document,
         wanted: &WantedPlatforms,
     ) {
+        if self.read_for.as_ref() == Some(wanted) {
+            return;
+        }
+        *self = Self::default();
         self.is_complete = match document {
             Document::Index(index) => self.read_index(documents, source, named, index, wanted).await,
             Document::Image(manifest) => self.read_image(documents, source, named, manifest, wanted).await,
@@ -67,6 +73,7 @@ impl Manifests {
                 true
             }
         };
+        self.read_for = Some(wanted.clone());
     }
 
     /// The wanted platforms that the image has nothing for, as far as that is known.

@@ -102,8 +102,9 @@ pub struct Resolver {
 
 /// Resolves every image that `wants` yields, those of failing pods first, and tells `events` of each.
 ///
-/// `wants` may go on yielding while images are resolved; each reference comes once. Every image that it yielded has
-/// an answer in the end, also when `stop` ended the run before.
+/// `wants` may go on yielding while images are resolved. A reference may come again when more is wanted of it than before
+/// (other platforms, digests, pull secrets): then what is missing is asked for, and nothing twice. Every image that was
+/// yielded has an answer in the end, also when `stop` ended the run before; `wants` must end then.
 pub async fn resolve(wants: impl Stream<Item = Want>, resolver: Resolver, events: &Events, stop: &Stop) -> Resolution {
     run::Run::new(resolver, events.clone(), stop.clone()).drive(wants).await
 }

@@ -3,6 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Want;
+use super::image::Effort;
+
+/// An image that waits, with what was learned of it when less was wanted.
+pub(super) struct Job {
+    pub(super) want: Want,
+    pub(super) earlier: Option<Effort>,
+}
 
 /// The images that wait, by registry.
 #[derive(Default)]
@@ -14,8 +21,8 @@ pub(super) struct Queue {
 /// The images of one registry.
 #[derive(Default)]
 struct Line {
-    urgent: VecDeque<Want>,
-    others: VecDeque<Want>,
+    urgent: VecDeque<Job>,
+    others: VecDeque<Job>,
     /// those that are being resolved
     running: usize,
     /// when one was last started, counted in images
@@ -23,14 +30,14 @@ struct Line {
 }
 
 impl Queue {
-    pub(super) fn push(&mut self, want: Want) {
-        let line = self.lines.entry(want.reference.registry().to_owned()).or_default();
-        if want.is_urgent() { line.urgent.push_back(want) } else { line.others.push_back(want) }
+    pub(super) fn push(&mut self, job: Job) {
+        let line = self.lines.entry(job.want.reference.registry().to_owned()).or_default();
+        if job.want.is_urgent() { line.urgent.push_back(job) } else { line.others.push_back(job) }
     }
 
     /// The next image to start: of the registry of which fewest are running, so that one that does not answer cannot
     /// keep the others from being asked; among equals urgent ones first.
-    pub(super) fn start(&mut self) -> Option<Want> {
+    pub(super) fn start(&mut self) -> Option<Job> {
         let open = self.lines.values_mut().filter(|line| !line.is_empty());
         let line = open.min_by_key(|line| (line.running, line.urgent.is_empty(), line.started))?;
         self.started += 1;
@@ -65,25 +72,26 @@ mod tests {
     use crate::image::Reference;
     use crate::resolve::WantedPlatforms;
 
-    fn want(reference: &str) -> Want {
+    fn job(reference: &str) -> Job {
         let failing = reference.ends_with("failing");
         let context = PullContext { namespace: "n".into(), secrets: Vec::new(), service_account: None, failing };
-        Want {
+        let want = Want {
             reference: Reference::parse(reference).unwrap(),
             platforms: WantedPlatforms::All,
             running: BTreeMap::new(),
             contexts: BTreeSet::from([context]),
-        }
+        };
+        Job { want, earlier: None }
     }
 
     fn queue(references: &[&str]) -> Queue {
         let mut queue = Queue::default();
-        references.iter().for_each(|reference| queue.push(want(reference)));
+        references.iter().for_each(|reference| queue.push(job(reference)));
         queue
     }
 
     fn started(queue: &mut Queue, count: usize) -> Vec<String> {
-        (0..count).map(|_| queue.start().unwrap().reference.to_string()).collect()
+        (0..count).map(|_| queue.start().unwrap().want.reference.to_string()).collect()
     }
 
     #[test]

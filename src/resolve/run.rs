@@ -1,6 +1,7 @@
 //! Resolves many images at once: what may start when, and what is told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use tokio::time::MissedTickBehavior;
 
 use super::attachments::Lookups;
 use super::documents::Documents;
-use super::image::{Shared, resolve_image};
-use super::queue::Queue;
+use super::image::{Effort, Shared, resolve_image};
+use super::queue::{Job, Queue};
 use super::stored::Stored;
 use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
@@ -28,14 +29,22 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Run {
     shared: Arc<Shared>,
     events: Events,
-    watch: Stopwatch,
+    /// runs from when the first image came
+    watch: Option<Stopwatch>,
     queue: Queue,
-    tasks: JoinSet<(Answer, u64)>,
+    tasks: JoinSet<Effort>,
+    /// images that wait or are being resolved, and for which more is wanted by now
+    newer: HashMap<Reference, Want>,
+    /// images that are done with, unless more comes to be wanted of them
+    resting: HashMap<Reference, Effort>,
     answers: BTreeMap<Reference, Answer>,
     /// images known so far
-    total: u64,
+    known: HashSet<Reference>,
+    /// images that were told of
+    done: u64,
+    /// of those, the ones that failed
     failed: u64,
-    /// whether more images may come
+    /// whether more may come to be wanted
     is_open: bool,
 }
 
@@ -43,13 +52,16 @@ impl Run {
     pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
         let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
         Self {
-            watch: resolver.clock.start(),
+            watch: None,
             shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),
             events,
             queue: Queue::default(),
             tasks: JoinSet::new(),
+            newer: HashMap::new(),
+            resting: HashMap::new(),
             answers: BTreeMap::new(),
-            total: 0,
+            known: HashSet::new(),
+            done: 0,
             failed: 0,
             is_open: true,
         }
@@ -60,7 +72,6 @@ impl Run {
         let mut wants = std::pin::pin!(wants);
         let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_EVERY, PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stop = self.shared.stop.clone();
         while self.is_open || !self.queue.is_empty() || !self.tasks.is_empty() {
             self.start_tasks();
             tokio::select! {
@@ -73,9 +84,8 @@ impl Run {
                         self.accept(want);
                     }
                 }
-                () = stop.stopped(), if self.is_open => self.is_open = false,
                 Some(ended) = self.tasks.join_next() => match ended.map_err(JoinError::try_into_panic) {
-                    Ok((answer, duration_ms)) => self.finish(answer, duration_ms),
+                    Ok(effort) => self.finish(effort),
                     // A panic is a bug of ours, and none of an image.
                     Err(Ok(panic)) => std::panic::resume_unwind(panic),
                     // The runtime shuts down: nobody waits for an answer.
@@ -87,51 +97,100 @@ impl Run {
     }
 
     fn accept(&mut self, want: Option<Want>) {
-        match want {
-            Some(want) => {
-                self.total += 1;
-                self.queue.push(want);
-            }
-            None => self.is_open = false,
+        let Some(want) = want else {
+            self.is_open = false;
+            return mem::take(&mut self.resting).into_values().for_each(|effort| self.settle(effort));
+        };
+        self.watch.get_or_insert_with(|| self.shared.resolver.clock.start());
+        if self.known.insert(want.reference.clone()) {
+            self.queue.push(Job { want, earlier: None });
+        } else if let Some(effort) = self.resting.remove(&want.reference) {
+            self.go_on(want, effort);
+        } else {
+            self.newer.insert(want.reference.clone(), want);
         }
     }
 
     fn start_tasks(&mut self) {
         while self.tasks.len() < self.shared.resolver.limits.concurrency.max(1)
-            && let Some(want) = self.queue.start()
+            && let Some(Job { want, earlier }) = self.queue.start()
         {
+            let want = self.newer.remove(&want.reference).unwrap_or(want);
             let shared = Arc::clone(&self.shared);
-            self.tasks.spawn(async move {
-                let watch = shared.resolver.clock.start();
-                let answer = resolve_image(&shared, want).await;
-                (answer, watch.elapsed_ms())
-            });
+            self.tasks.spawn(async move { resolve_image(&shared, want, earlier).await });
         }
     }
 
-    fn finish(&mut self, answer: Answer, duration_ms: u64) {
-        self.queue.done(answer.reference.registry());
-        self.failed += u64::from(answer.status == ImageStatus::Failed);
-        let error = answer.failures.first();
-        self.events.emit(Event::Image {
-            reference: answer.reference.to_string(),
-            status: answer.status,
-            done: self.answers.len() as u64 + 1,
-            total: self.total,
-            requests: answer.requests,
-            duration_ms,
-            error: error.map(|failure| EventError { class: failure.class, message: failure.message.clone() }),
-        });
-        if self.shared.resolver.fallback == Fallback::None && answer.status != ImageStatus::Resolved {
+    fn finish(&mut self, effort: Effort) {
+        self.queue.done(effort.want.reference.registry());
+        match self.newer.remove(&effort.want.reference) {
+            Some(want) => self.go_on(want, effort),
+            None => self.rest(effort),
+        }
+    }
+
+    /// Goes on with an image for `want`, if that is another one.
+    fn go_on(&mut self, want: Want, effort: Effort) {
+        match effort.want == want {
+            true => self.rest(effort),
+            false => self.queue.push(Job { want, earlier: Some(effort) }),
+        }
+    }
+
+    /// Lets an image be until it is certain that no more will be wanted of it.
+    fn rest(&mut self, mut effort: Effort) {
+        if !self.is_open {
+            return self.settle(effort);
+        }
+        // What failed may do better with a pull secret that is not known yet.
+        if effort.status() == ImageStatus::Resolved {
+            self.tell(&mut effort);
+        }
+        self.resting.insert(effort.want.reference.clone(), effort);
+    }
+
+    /// Ends an image.
+    fn settle(&mut self, mut effort: Effort) {
+        self.tell(&mut effort);
+        if self.shared.resolver.fallback == Fallback::None && effort.status() != ImageStatus::Resolved {
             self.shared.stop.stop(StopReason::ImageFailed);
         }
+        let answer = effort.into_answer();
         self.answers.insert(answer.reference.clone(), answer);
     }
 
+    /// Tells how an image fared, once; and again if it turns out to have fared otherwise.
+    fn tell(&mut self, effort: &mut Effort) {
+        let (status, before) = (effort.status(), effort.told);
+        if before == Some(status) {
+            return;
+        }
+        effort.told = Some(status);
+        self.done += u64::from(before.is_none());
+        self.failed += u64::from(status == ImageStatus::Failed);
+        self.events.emit(Event::Image {
+            reference: effort.want.reference.to_string(),
+            status,
+            done: self.done,
+            total: self.total(),
+            requests: effort.requests,
+            duration_ms: effort.duration_ms,
+            error: effort
+                .failure()
+                .map(|failure| EventError { class: failure.class, message: failure.message.clone() }),
+        });
+    }
+
+    /// Images known so far.
+    fn total(&self) -> u64 {
+        self.known.len() as u64
+    }
+
     fn tell_progress(&self) {
-        let done = self.answers.len() as u64;
+        let Some(watch) = &self.watch else { return };
+        let (done, total) = (self.done, self.total());
         #[allow(clippy::cast_precision_loss, reason = "a rate to be read by people")]
-        let per_second = match self.watch.elapsed_ms() {
+        let per_second = match watch.elapsed_ms() {
             0 => 0.0,
             elapsed => done as f64 * 1000.0 / elapsed as f64,
         };
@@ -141,10 +200,10 @@ impl Run {
             clippy::cast_sign_loss,
             reason = "an estimate; the cast saturates"
         )]
-        let left = (self.total.saturating_sub(done) as f64 / per_second).ceil() as u64;
+        let left = (total.saturating_sub(done) as f64 / per_second).ceil() as u64;
         self.events.emit(Event::Progress {
             done,
-            total: self.total,
+            total,
             failed: self.failed,
             per_second,
             eta_seconds: (!self.is_open && per_second > 0.0).then_some(left),

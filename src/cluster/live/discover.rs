@@ -15,13 +15,15 @@ use super::lane::Lane;
 use super::list::{Listed, Listing, list};
 use super::request::{Ask, RequestError};
 use super::{custom, gaps, owners, path};
-use crate::cluster::inventory::{Gap, Inventory};
+use crate::cluster::inventory::{Gap, ImageUse, Inventory, Node};
 use crate::cluster::objects::{CustomKind, KINDS, Metadata, Resource};
 use crate::cluster::uses::{Builder, Scope};
 use crate::event::Events;
+use crate::image::Reference;
 use crate::stop::Stop;
 
-/// Discovers what the cluster uses, as far as `scope` goes and the API server lets us.
+/// Discovers what the cluster uses, as far as `scope` goes and the API server lets us. `sighted` is told of images of
+/// pods while lists are still being read, as soon as it is known which nodes there are.
 ///
 /// What stays closed is a gap of the inventory. When `stop` ends it early, what was read so far is returned, with gaps.
 ///
@@ -30,12 +32,19 @@ use crate::stop::Stop;
 pub async fn discover(
     cluster: &Cluster,
     scope: &Scope,
+    sighted: &(dyn Fn(Sighting<'_>) + Sync),
     events: &Events,
     stop: &Stop,
 ) -> Result<Inventory, DiscoveryError> {
-    let found = Found { builder: Builder::new(scope.clone()), listed: false, failure: None, closed: BTreeSet::new() };
+    let found = Found {
+        builder: Builder::new(scope.clone()),
+        nodes_are_known: false,
+        listed: false,
+        failure: None,
+        closed: BTreeSet::new(),
+    };
     let found = Mutex::new(found);
-    let mut run = Run { cluster, scope, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
+    let mut run = Run { cluster, scope, sighted, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
     run.version().await?;
     run.named = run.named().await?;
     let custom = run.custom().await?;
@@ -54,10 +63,19 @@ fn resources(custom: &[CustomKind]) -> impl Iterator<Item = Resource<'_>> {
     [Resource::Pod, Resource::Node].into_iter().chain(workloads).chain([Resource::Event])
 }
 
+/// Images that pods use and that were not told of before, with what is known of them so far.
+pub struct Sighting<'a> {
+    /// sorted by name; `None` when nodes may not be read
+    pub nodes: Option<&'a [Node]>,
+    /// how each is pulled, what runs and where
+    pub images: Vec<(Reference, ImageUse)>,
+}
+
 /// One discovery.
 pub(super) struct Run<'a> {
     pub(super) cluster: &'a Cluster,
     pub(super) scope: &'a Scope,
+    sighted: &'a (dyn Fn(Sighting<'_>) + Sync),
     pub(super) events: &'a Events,
     pub(super) stop: &'a Stop,
     found: Mutex<Found>,
@@ -70,6 +88,8 @@ pub(super) struct Run<'a> {
 /// What was found so far.
 pub(super) struct Found {
     pub(super) builder: Builder,
+    /// whether nodes were listed, as far as they may be
+    pub(super) nodes_are_known: bool,
     /// whether any list but that of events was read, be it in part
     pub(super) listed: bool,
     /// the first that went wrong
@@ -81,6 +101,18 @@ pub(super) struct Found {
 impl Run<'_> {
     pub(super) fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of the images of pods that are new, unless it is not known yet for which platforms they are wanted.
+    pub(super) fn tell_of_images(&self) {
+        let mut found = self.found();
+        if !found.nodes_are_known {
+            return;
+        }
+        let images = found.builder.take_new();
+        if !images.is_empty() {
+            (self.sighted)(Sighting { nodes: found.builder.nodes(), images });
+        }
     }
 
     pub(super) fn gap(&self, gap: Gap) {
@@ -165,7 +197,7 @@ impl Run<'_> {
     }
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {
-        let Found { mut builder, listed, failure, closed } =
+        let Found { mut builder, listed, failure, closed, .. } =
             self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) = failure.filter(|_| !listed && !self.stop.is_stopped()) {
             return Err(self.cluster.nothing_listed(&failure));

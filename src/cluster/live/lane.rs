@@ -42,6 +42,10 @@ impl<'a> Lane<'a> {
                 self.closed(Some(&namespace), &refusal);
             }
         }
+        if self.resource == Resource::Node {
+            self.run.found().nodes_are_known = true;
+            self.run.tell_of_images();
+        }
         Ok(())
     }
 
@@ -109,6 +113,9 @@ impl<'a> Lane<'a> {
         // Events alone tell of no image.
         found.listed |= self.resource != Resource::Event;
         drop(found);
+        if self.resource == Resource::Pod {
+            run.tell_of_images();
+        }
         self.listed += items.len() as u64;
         run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
     }

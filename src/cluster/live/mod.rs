@@ -19,6 +19,6 @@ mod request;
 mod secrets;
 
 pub use connect::{Cluster, Connection};
-pub use discover::discover;
+pub use discover::{Sighting, discover};
 pub use error::DiscoveryError;
 pub use secrets::SecretError;

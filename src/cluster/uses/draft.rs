@@ -73,6 +73,8 @@ pub(super) struct Draft {
     placements: BTreeSet<Placement>,
     /// what events tell
     pub(super) pulls: Tally,
+    /// whether it was told that pods use the image
+    pub(super) announced: bool,
 }
 
 impl Draft {
@@ -104,6 +106,21 @@ impl Draft {
             waiting.nodes.extend(pod.node.clone());
             add_example(&mut waiting.examples, example(container));
             holders.insert(origin.holder.clone());
+        }
+    }
+
+    /// What pods tell so far of how the image is pulled and where it runs.
+    pub(super) fn by_pods(&self) -> ImageUse {
+        let of_pods = self.by_holder.iter().filter(|((_, part), _)| *part == Part::Pods);
+        let contexts = of_pods.flat_map(|((holder, _), own)| {
+            let key = |access: &Access| (holder.namespace().to_owned(), access.clone());
+            own.access.iter().map(move |(access, failing)| context((key(access), *failing)))
+        });
+        ImageUse {
+            contexts: contexts.collect(),
+            running: self.running.clone(),
+            placements: self.placements.clone(),
+            ..ImageUse::default()
         }
     }
 

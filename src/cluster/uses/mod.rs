@@ -29,8 +29,9 @@ use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
 use self::owners::Owners;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
-use super::inventory::{Example, Gap, ImageName, Inventory, NodeImage};
+use super::inventory::{Example, Gap, ImageName, ImageUse, Inventory, NodeImage};
 use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
+use crate::image::Reference;
 
 /// Takes objects and builds the inventory.
 #[derive(Debug, Default)]
@@ -39,6 +40,8 @@ pub struct Builder {
     seen: Seen,
     owners: Owners,
     images: BTreeMap<ImageName, Draft>,
+    /// images of pods that nobody was told of
+    unannounced: Vec<ImageName>,
     loans: Loans,
     nodes: Option<Vec<super::inventory::Node>>,
     on_nodes: Vec<NodeImage>,
@@ -74,7 +77,7 @@ impl Builder {
 
     /// Says that nodes were listed, even if there are none.
     pub fn nodes_listed(&mut self) {
-        self.nodes.get_or_insert_default();
+        self.nodes.get_or_insert_default().sort_by(|one, other| one.name.cmp(&other.name));
     }
 
     /// Says that `namespace` was looked at, even if it is empty.
@@ -82,6 +85,22 @@ impl Builder {
         if self.scope.admits_namespace(namespace) && !self.namespaces.contains(namespace) {
             self.namespaces.insert(namespace.to_owned());
         }
+    }
+
+    /// The images of pods that were not taken before, with what is known of them so far: how they are pulled, what runs
+    /// and where. More may come to be known of each.
+    pub fn take_new(&mut self) -> Vec<(Reference, ImageUse)> {
+        let names = std::mem::take(&mut self.unannounced).into_iter();
+        let valid = names.filter_map(|name| {
+            let usage = self.images.get(&name)?.by_pods();
+            if let ImageName::Valid(reference) = name { Some((reference, usage)) } else { None }
+        });
+        valid.collect()
+    }
+
+    /// The nodes so far, sorted by name once they were listed; `None` when none was and they may not be read.
+    pub fn nodes(&self) -> Option<&[super::inventory::Node]> {
+        self.nodes.as_deref()
     }
 
     /// Takes in a node.
@@ -122,7 +141,15 @@ impl Builder {
             pod: Some(example),
         };
         for (name, usage) in pods::used(pod) {
-            self.images.entry(name).or_default().add(&origin, usage);
+            match self.images.get_mut(&name) {
+                Some(draft) if draft.announced => draft.add(&origin, usage),
+                _ => {
+                    self.unannounced.push(name.clone());
+                    let draft = self.images.entry(name).or_default();
+                    draft.announced = true;
+                    draft.add(&origin, usage);
+                }
+            }
         }
     }
 

@@ -4,10 +4,11 @@ mod custom;
 mod roles;
 
 use proptest::prelude::*;
+use serde_json::json;
 use serde_json::value::to_raw_value;
 
 use super::*;
-use crate::cluster::inventory::{Container, ImageUse, Placement, PullContext, UserKey};
+use crate::cluster::inventory::{Container, ImageUse, Placement, PullContext, UserKey, wanted_platforms};
 use crate::cluster::objects::KINDS;
 use crate::vocabulary::{ContainerType, Role};
 
@@ -216,7 +217,7 @@ fn nodes_tell_their_platforms_and_images() {
     let web = usage(&inventory, "ghcr.io/acme/web:v3.2.1");
     let placements = [Placement::On("node-a".into()), Placement::On("node-b".into()), Placement::Anywhere];
     assert_eq!(web.placements.iter().cloned().collect::<Vec<_>>(), placements);
-    let wanted = inventory.wanted_platforms(usage(&inventory, "docker.io/acme/amd64only:1")).unwrap();
+    let wanted = wanted_platforms(inventory.nodes.as_deref(), usage(&inventory, "docker.io/acme/amd64only:1")).unwrap();
     assert_eq!(wanted.iter().map(|wanted| wanted.platform.to_string()).collect::<Vec<_>>(), ["linux/arm64"]);
 }
 
@@ -239,8 +240,8 @@ fn the_scope_leaves_out_the_rest() {
 fn what_cannot_be_read_is_a_gap_and_spoils_nothing_else() {
     let mut objects = recorded();
     let whole = inventory(&objects, Scope::default());
-    for (name, spec) in [("b", serde_json::json!({"containers": 1})), ("a", serde_json::json!("x"))] {
-        let pod = serde_json::json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+    for (name, spec) in [("b", json!({"containers": 1})), ("a", json!("x"))] {
+        let pod = json!({"metadata": {"name": name, "namespace": "shop"}, "spec": spec});
         objects.push((Resource::Pod, to_raw_value(&pod).unwrap()));
     }
     objects.push((Resource::Pod, to_raw_value(&7).unwrap()));
@@ -271,4 +272,24 @@ proptest! {
         let objects: Vec<_> = recorded().into_iter().chain(again).collect();
         prop_assert_eq!(inventory(&objects, Scope::default()), inventory(&recorded(), Scope::default()));
     }
+}
+
+#[test]
+fn images_of_pods_are_told_of_once_with_what_is_known_of_them() {
+    let mut builder = Builder::new(Scope::default());
+    let pod = |name: &str, secret: &str, images: &[&str]| {
+        let containers: Vec<_> = images.iter().map(|image| json!({"name": image, "image": image})).collect();
+        let spec = json!({"nodeName": "n", "containers": containers, "imagePullSecrets": [{"name": secret}]});
+        json!({"metadata": {"name": name, "namespace": "a", "uid": name}, "spec": spec})
+    };
+    let mut told = |object: serde_json::Value| {
+        builder.add(Resource::Pod, &to_raw_value(&object).unwrap());
+        let told = builder.take_new();
+        let secrets = |usage: &ImageUse| usage.contexts.iter().map(|c| c.secrets.join(",")).collect::<Vec<_>>();
+        told.into_iter().map(|(reference, usage)| (reference.to_string(), secrets(&usage))).collect::<Vec<_>>()
+    };
+    let one = |secret: &str| vec![secret.to_owned()];
+    assert_eq!(told(pod("p", "s", &["x.io/a:1"])), [("x.io/a:1".to_owned(), one("s"))]);
+    assert_eq!(told(pod("q", "t", &["x.io/a:1", "x.io/b:1", "Not A Name"])), [("x.io/b:1".to_owned(), one("t"))]);
+    assert_eq!(told(pod("r", "t", &["x.io/a:1"])), []);
 }

@@ -29,17 +29,21 @@ impl Variables {
         let mut known: BTreeMap<String, &str> = BTreeMap::new();
         for second in hosts {
             let stem = stem(second);
-            let is_set =
-                ["USERNAME", "PASSWORD", "TOKEN"].iter().any(|end| self.0.contains_key(&format!("{stem}_{end}")));
             if let Some(first) = known.insert(stem.clone(), second)
                 && first != second
-                && is_set
+                && self.is_set_for(second)
             {
                 let (first, second) = (first.to_owned(), second.to_owned());
                 return Err(CredentialsError::Ambiguous { variable: format!("{stem}_"), first, second });
             }
         }
         Ok(())
+    }
+
+    /// Whether a variable's name stands for `host`.
+    pub(super) fn is_set_for(&self, host: &str) -> bool {
+        let stem = stem(host);
+        ["USERNAME", "PASSWORD", "TOKEN"].iter().any(|end| self.0.contains_key(&format!("{stem}_{end}")))
     }
 
     /// What the variables have for `registry`.

@@ -62,8 +62,8 @@ pub(super) fn find(view: &View<'_>) -> Option<Draft> {
 
 fn shall_run(view: &View<'_>, node: &Node) -> bool {
     let on_each = view.usage.used_by.keys().any(|key| key.kind == "DaemonSet" && key.role == Role::Current);
-    view.usage.placements.iter().any(|placement| match placement {
-        Placement::On(name) => *name == node.name,
-        Placement::Selected(_) | Placement::Anywhere => on_each && placement.admits(node),
-    })
+    let placements = &view.usage.placements;
+    placements.contains(&Placement::On(Arc::clone(&node.name)))
+        || on_each
+            && placements.iter().any(|placement| !matches!(placement, Placement::On(_)) && placement.admits(node))
 }

@@ -12,6 +12,7 @@ mod inspect;
 mod interrupts;
 mod login;
 mod outputs;
+mod pipeline;
 pub(crate) mod program;
 mod proxies;
 mod real;

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -32,6 +33,8 @@ pub(crate) enum Fault {
     BreakOff,
     /// never answers
     Silence,
+    /// answers as soon as this is so
+    Once(Arc<dyn Fn() -> bool + Send + Sync>),
 }
 
 impl Fault {
@@ -240,6 +243,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             Response::new(Body::from_stream(futures::stream::iter(parts)))
         }
         Some(Fault::Silence) => std::future::pending().await,
+        Some(Fault::Once(is_so)) => {
+            while !is_so() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            let (status, body) = shared.look_up(&asked);
+            respond(status, &asked.headers, body)
+        }
     }
 }
 

@@ -47,7 +47,7 @@ async fn many_pods_come_page_by_page_and_are_told() {
     let api = Plan::recorded().with_synthetic_pods(1201).start().await;
     let told = Arc::new(Told(Mutex::default()));
     let events = Events::to(Arc::clone(&told) as Arc<dyn Sink>);
-    let inventory = discover(&connect(&api).await, &Scope::default(), &events, &stop()).await.unwrap();
+    let inventory = discover(&connect(&api).await, &Scope::default(), &|_| {}, &events, &stop()).await.unwrap();
     assert_eq!(inventory.pods, 1201);
     assert_eq!(*told.0.lock().unwrap(), [500, 1000, 1201]);
 }

@@ -92,7 +92,7 @@ async fn a_stopped_run_keeps_what_was_read() {
     let stop = stop();
     let work = tokio::spawn({
         let stop = stop.clone();
-        async move { discover(&cluster, &Scope::default(), &Events::none(), &stop).await }
+        async move { discover(&cluster, &Scope::default(), &|_| {}, &Events::none(), &stop).await }
     });
     while api.queries("/api/v1/events").is_empty() {
         tokio::task::yield_now().await;

@@ -47,7 +47,7 @@ async fn found(api: &FakeApi, scope: &Scope) -> Result<Inventory, DiscoveryError
 }
 
 async fn found_by(cluster: &Cluster, scope: &Scope) -> Result<Inventory, DiscoveryError> {
-    discover(cluster, scope, &Events::none(), &stop()).await
+    discover(cluster, scope, &|_| {}, &Events::none(), &stop()).await
 }
 
 fn namespaces(names: &[&str]) -> Scope {

@@ -80,8 +80,8 @@ async fn a_run_that_is_told_to_end_answers_for_every_image() {
         .into();
     let mut bench = Bench::new();
     bench.limits.concurrency = 1;
-    // Discovery that never ends must not hold up the end of the run either.
-    let endless = futures::stream::iter(wants).chain(futures::stream::pending());
+    // Discovery goes on until it is told to end.
+    let endless = futures::stream::iter(wants).chain(futures::stream::pending()).take_until(bench.stop.stopped());
     let interrupt = async {
         while registry.log().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;

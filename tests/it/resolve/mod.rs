@@ -5,6 +5,7 @@ mod attachments;
 mod cache;
 mod course;
 mod fake_registry;
+mod growing;
 mod images;
 mod running;
 

@@ -77,6 +77,9 @@ pub(crate) struct Options {
     /// Vary pods, images, layers and latency in place of measuring these sizes, and draw what comes out to this file
     #[arg(long, value_name = "SVG")]
     pub(crate) sweep: Option<PathBuf>,
+    /// Put the table in the place of the first block of text of this page
+    #[arg(long, value_name = "MARKDOWN")]
+    pub(crate) page: Option<PathBuf>,
     /// The program to measure
     #[arg(long, default_value = env!("CARGO_BIN_EXE_imagefacts"))]
     pub(crate) program: PathBuf,

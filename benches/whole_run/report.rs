@@ -1,8 +1,9 @@
 //! The table, and the file of all figures.
 
 use std::fs::File;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use imagefacts::text::columns;
 
 use crate::floor;
@@ -10,6 +11,8 @@ use crate::options::Options;
 use crate::scenarios::{Row, Unit};
 use crate::scene::Round;
 
+/// What begins a block of text on a page.
+const BLOCK: &str = "```text\n";
 const HEADER: [&str; 9] =
     ["WHAT", "TIME", "BARE CLIENT", "RATIO", "CPU", "CPU OF EACH", "PEAK", "AFTER LAST ANSWER", "REQUESTS, BYTES"];
 
@@ -20,8 +23,12 @@ const HEADER: [&str; 9] =
 pub(crate) fn write(options: &Options, rows: &[Row]) -> Result<()> {
     let header = HEADER.map(str::to_owned).to_vec();
     let table: Vec<_> = [header].into_iter().chain(rows.iter().map(cells)).collect();
-    print!("{}", columns(&table));
-    println!("\n{}", surroundings(options)?);
+    let table = columns(&table);
+    let surroundings = surroundings(options)?;
+    println!("{table}\n{surroundings}");
+    if let Some(page) = &options.page {
+        put(&format!("{table}\n{surroundings}\n"), page)?;
+    }
     if let Some(path) = &options.json {
         serde_json::to_writer_pretty(File::create(path)?, rows)?;
     }
@@ -32,16 +39,26 @@ pub(crate) fn write(options: &Options, rows: &[Row]) -> Result<()> {
     Ok(())
 }
 
+/// Puts `results` in the place of the first block of text of a page.
+fn put(results: &str, page: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(page)?;
+    let (before, rest) = text.split_once(BLOCK).context("no block of text on the page")?;
+    let (_, after) = rest.split_once("```\n").context("a block without an end")?;
+    Ok(std::fs::write(page, format!("{before}{BLOCK}{results}```\n{after}"))?)
+}
+
 fn surroundings(options: &Options) -> Result<String> {
     let bytes = std::fs::metadata(&options.program)?.len();
     let curl = if floor::is_curl_there() { "curl" } else { "a bare client of our own, as there is no curl" };
     Ok(format!(
-        "Pages after {} ms, answers of the registry after {} ms; medians of {} rounds; {} processors, loopback; \
-         the registry's bare client is {curl}; the program has {}.",
-        options.page_ms,
-        options.latency_ms,
+        "medians of {} rounds on {} processors, over loopback\n\
+         full pages of pods after {} ms, answers of the registry after {} ms\n\
+         the registry's bare client is {curl}\n\
+         the program has {}",
         options.rounds,
         std::thread::available_parallelism()?,
+        options.page_ms,
+        options.latency_ms,
         mebibytes(bytes as f64)
     ))
 }

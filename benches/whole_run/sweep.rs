@@ -16,7 +16,7 @@ const LATENCIES: [u64; 5] = [0, 15, 30, 60, 100];
 /// Images where something else is varied.
 const USUAL_IMAGES: usize = 1_000;
 
-/// Rows by what was varied, with its values.
+/// What was varied, and the rows by its values.
 struct Varied {
     what: &'static str,
     rows: Vec<(f64, Row)>,
@@ -27,7 +27,10 @@ pub(crate) fn run(options: &Options, file: &Path) -> Result<Vec<Row>> {
     let varied = [pods(options)?, images(options)?, layers(options)?, latency(options)?];
     let panels: Vec<[Panel; 2]> = varied.iter().map(panels).collect();
     std::fs::write(file, plot::svg(&panels))?;
-    Ok(varied.into_iter().flat_map(|varied| varied.rows).map(|(_, row)| row).collect())
+    let rows = varied.into_iter().flat_map(|Varied { what, rows }| {
+        rows.into_iter().map(move |(at, row)| Row { what: format!("{at} {what}"), ..row })
+    });
+    Ok(rows.collect())
 }
 
 fn pods(options: &Options) -> Result<Varied> {
@@ -56,7 +59,7 @@ fn latency(options: &Options) -> Result<Varied> {
         let options = Options { latency_ms, ..options.clone() };
         Ok((latency_ms as f64, of_usual_images(&options)?))
     });
-    Ok(Varied { what: "latency in ms", rows: rows.collect::<Result<_>>()? })
+    Ok(Varied { what: "ms of latency", rows: rows.collect::<Result<_>>()? })
 }
 
 fn of_usual_images(options: &Options) -> Result<Row> {

@@ -152,6 +152,10 @@ fn each<T: Serialize>(elements: &[T], check: &mut impl FnMut(usize, Value)) {
 }
 
 fn collect(compiled: &Compiled, at: &str, value: Value, found: &mut Vec<Violation>) {
+    // Nearly always, and told faster than where it is not.
+    if compiled.is_valid(&value) {
+        return;
+    }
     let room = MAX_VIOLATIONS.saturating_sub(found.len());
     found.extend(compiled.iter_errors(&value).take(room).map(|error| violation(at, &error)));
 }

@@ -9,16 +9,16 @@ use super::record::Rule;
 use super::span::Span;
 
 /// A name and what assigns to it. The value is read by hand after it, and only when the name sounds secret, so that a
-/// text is read once however it is made.
+/// text is read once however it is made. Without counts, which would make it slow.
 static HEADS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     RegexBuilder::new(
         r#"(?xm)
-        (?P<equals>[A-Za-z_][A-Za-z0-9_.-]{0,127})[ \t]*=[ \t]*
-        |\\?["'](?P<quoted>[A-Za-z_.][A-Za-z0-9_./-]{0,127})\\?["']\s*:\s*
-        |^[\ \t-]*(?P<yaml>[A-Za-z_][A-Za-z0-9_.-]{0,127}):[\ \t]+
+        (?P<equals>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*
+        |\\?["'](?P<quoted>[A-Za-z_.][A-Za-z0-9_./-]*)\\?["']\s*:\s*
+        |^[\ \t-]*(?P<yaml>[A-Za-z_][A-Za-z0-9_.-]*):[\ \t]+
         |(?P<snake>[A-Za-z]+(?:_[A-Za-z0-9]+)+):[\ ]*
-        |\bset[\ \t]+(?P<set>[A-Za-z_./:][A-Za-z0-9_./:-]{0,127})[\ \t]+
-        |(?:^|[\s"'\[])--?(?P<flag>[A-Za-z][A-Za-z0-9-]{1,63})["']?,?[\ \t]+"#,
+        |\bset[\ \t]+(?P<set>[A-Za-z_./:][A-Za-z0-9_./:-]*)[\ \t]+
+        |(?:^|[\s"'\[])--?(?P<flag>[A-Za-z][A-Za-z0-9-]+)["']?,?[\ \t]+"#,
     )
     .unicode(false)
     .size_limit(16 << 20)
@@ -38,7 +38,7 @@ static NAME_VALUE: LazyLock<Option<regex::bytes::Regex>> = LazyLock::new(|| {
 
 /// Every secret in `text` that is told by the name it is assigned to.
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    let Some(heads) = HEADS.as_ref() else { return };
+    let Some(heads) = HEADS.as_ref().filter(|_| names::may_be_in(text)) else { return };
     let mut at = 0;
     while let Some(found) = heads.captures_at(text, at) {
         let Some(whole) = found.get(0) else { break };
@@ -101,7 +101,7 @@ fn closing(inner: &str, quote: &str) -> usize {
 /// Every secret among the build arguments and the variables of a build step, whose values may hold spaces:
 /// `|2 TOKEN=a b OTHER=c /bin/sh -c make`, `ENV TOKEN=a b`, `ENV TOKEN a b`.
 pub(super) fn find_in_step(step: &str, spans: &mut Vec<Span>) {
-    let Some((from, to)) = assigned(step) else { return };
+    let Some((from, to)) = assigned(step).filter(|_| names::may_be_in(step)) else { return };
     let region = step.get(from..to).unwrap_or_default();
     let mut names: Vec<(usize, usize)> = Vec::new();
     let mut at = 0;

@@ -7,6 +7,7 @@ mod shapes;
 mod span;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod walk;
 
 pub use record::{Redaction, Redactions, Rule};

@@ -1,5 +1,9 @@
 //! Names that sound like secrets, and values that are none even under such a name.
 
+use std::sync::LazyLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
 use super::MASK;
 use super::record::Rule;
 
@@ -53,6 +57,20 @@ const EMPTY_VALUES: &str = "\
 const ROOTS: &str = "\
     /app/ /bin/ /certs/ /code/ /config/ /data/ /dev/ /etc/ /home/ /keys/ /lib/ /mnt/ /opt/ /proc/ /root/ /run/ \
     /secrets/ /srv/ /sys/ /tls/ /tmp/ /usr/ /var/ /vault/ /workspace/ ./ ../ ~/ C:\\ c:\\ file://";
+
+/// What every name holds for which there is a [`rule`], and few other texts.
+static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let lists = [SECRET_WORDS, SECRET_LAST_WORDS, SECRET_ENDINGS, ACCOUNT_WORDS, "key keys account last-applied"];
+    let pairs = SECRET_PAIRS.iter().map(|(_, second)| *second);
+    let words: Vec<&str> = lists.iter().flat_map(|list| list.split(' ')).chain(pairs).collect();
+    // A word that goes on in small letters or digits is another one.
+    RegexBuilder::new(&format!("(?i:{})(?:[^a-z0-9]|$)", words.join("|"))).unicode(false).build().ok()
+});
+
+/// Whether anything in `text` may be a name for which there is a [`rule`]. It is told much faster than which.
+pub(super) fn may_be_in(text: &str) -> bool {
+    HINT.as_ref().is_none_or(|hint| hint.is_match(text.as_bytes()))
+}
 
 /// The rule by which the value of something called `name` is a secret.
 pub(super) fn rule(name: &str) -> Option<Rule> {
@@ -135,7 +153,8 @@ fn is_public_url(value: &str) -> bool {
 /// The words of a name in lower case: `dbPassword`, `DB_PASSWORD` and `db-password` are two words each.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
-    let chars: Vec<char> = name.chars().take(256).collect();
+    // What a long name is about stands at its end.
+    let chars: Vec<char> = name.chars().skip(name.chars().count().saturating_sub(256)).collect();
     for (at, c) in chars.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| chars.get(at));
         let after = chars.get(at + 1);
@@ -159,6 +178,8 @@ fn words(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -194,6 +215,42 @@ mod tests {
         ) {
             assert_eq!(rule(&name), None, "{name}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_with_a_rule_is_hinted_at_wherever_it_stands(
+            parts in proptest::collection::vec(name_part(), 1..4),
+            around in ("[ -~]{0,8}", "(?:[^a-z0-9][ -~]{0,8})?"),
+        ) {
+            let name = parts.concat();
+            let text = format!("{}{name}{}", around.0, around.1);
+            prop_assert!(rule(&name).is_none() || may_be_in(&text), "{text:?}");
+        }
+    }
+
+    /// A word of the lists or another, as names are put together.
+    fn name_part() -> impl Strategy<Value = String> {
+        let lists =
+            [SECRET_WORDS, SECRET_LAST_WORDS, SECRET_ENDINGS, SECRET_KEYS, ABOUT, ACCOUNT_WORDS, "key keys owner"];
+        let pairs = SECRET_PAIRS.iter().flat_map(|(first, second)| [*first, *second]);
+        let words: Vec<&str> = lists.iter().flat_map(|list| list.split(' ')).chain(pairs).collect();
+        let capital =
+            |word: &str| word.get(..1).unwrap_or_default().to_ascii_uppercase() + word.get(1..).unwrap_or_default();
+        (proptest::sample::select(words), 0..4, "[-_./]?|[a-zA-Z0-9]").prop_map(move |(word, case, after)| match case {
+            0 => word.to_owned() + &after,
+            1 => word.to_ascii_uppercase() + &after,
+            2 => capital(word) + &after,
+            _ => after + word,
+        })
+    }
+
+    #[test]
+    fn what_names_nothing_is_not_hinted_at() {
+        for text in ["RUN apt-get install -y curl && rm -rf /var/lib/apt/lists/*", "keyboard", "/usr/share/pathology"] {
+            assert!(!may_be_in(text), "{text}");
+        }
+        assert_eq!(rule(&format!("{}_PASSWORD", "a".repeat(1000))), Some(Rule::SecretName));
     }
 
     #[test]

@@ -4,37 +4,9 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Match, Regex, RegexBuilder};
 
-use super::names;
 use super::record::Rule;
 use super::span::Span;
-
-/// Tokens whose whole text is the secret. The group that matched tells the rule.
-static TOKENS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    compile(
-        r"(?x)
-        (?P<pem>-----BEGIN\ [A-Z0-9\ ]{0,40}PRIVATE\ KEY(?:\ BLOCK)?-----(?:[^-]|-[^-])*(?:-----END[A-Z0-9\ ]{0,60}-----)?)
-        |(?P<jwt>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)
-        |(?P<aws>\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA|ANVA|ABIA|ACCA)[A-Z0-9]{16}\b)
-        |(?P<azure>[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34})
-        |(?P<google>\bAIza[0-9A-Za-z_-]{35}|\bya29\.[0-9A-Za-z_-]{20,}|\bGOCSPX-[0-9A-Za-z_-]{20,}|\b1//0[0-9A-Za-z_-]{40,})
-        |(?P<github>\bgh[pousr]_[0-9A-Za-z]{36,}|\bgithub_pat_[0-9A-Za-z_]{22,})
-        |(?P<gitlab>\bgl(?:pat|oas|dt|rt|rtr|cbt|ptt|ft|imt|agent|soat|ffct)-[0-9A-Za-z_.-]{20,}|\bGR1348941[0-9A-Za-z_-]{20,})
-        |(?P<slack>\bxox[abeoprs]-[0-9A-Za-z-]{10,}|\bxapp-[0-9]-[0-9A-Za-z-]{10,}
-            |https://hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[0-9A-Za-z/_-]{20,})
-        |(?P<package>\bnpm_[0-9A-Za-z]{36}|\bpypi-[0-9A-Za-z_-]{50,}|\brubygems_[0-9a-f]{48}|\bdckr_(?:pat|oat)_[0-9A-Za-z_-]{20,}
-            |\bcio[0-9A-Za-z]{32}\b|\boy2[a-z0-9]{43}\b)
-        |(?P<vendor>\b[sr]k_(?:live|test)_[0-9A-Za-z]{16,}|\bwhsec_[0-9A-Za-z+/=]{24,}
-            |\bsk-(?:proj-|ant-|svcacct-|or-)?[0-9A-Za-z_-]{20,}|\bhf_[0-9A-Za-z]{30,}
-            |\bhv[sbr]\.[0-9A-Za-z_-]{20,}|\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{40,}
-            |\bdo[opr]_v1_[0-9a-f]{64}|\bdapi[0-9a-f]{32}|\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}
-            |\bkey-[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b|\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}|\bNRAK-[0-9A-Z]{27}
-            |\bgl(?:c|sa)_[0-9A-Za-z+/=_]{32,}|\blin_api_[0-9A-Za-z]{40}|\bdp\.(?:pt|st|ct|sa)\.[0-9A-Za-z._-]{40,}
-            |\bAGE-SECRET-KEY-1[0-9A-Z]{58}|\bATATT3[0-9A-Za-z_=-]{60,}|\bATBB[0-9A-Za-z]{32}|\bpul-[0-9a-f]{40}
-            |\b[0-9]{8,10}:AA[0-9A-Za-z_-]{33}|\bsntry[su]_[0-9A-Za-z+/=_-]{40,}|\btskey-[a-z]{2,10}-[0-9A-Za-z-]{20,}
-            |https://discord(?:app)?\.com/api/webhooks/[0-9]{10,}/[0-9A-Za-z_-]{40,}
-            |https://[0-9a-z-]{1,63}\.webhook\.office\.com/[^\s\x22']{20,})",
-    )
-});
+use super::{names, tokens};
 
 /// Secrets with something around them that stays: what is masked are the groups.
 ///
@@ -93,14 +65,14 @@ static COMPILED: LazyLock<Vec<(Rule, &[&str], Regex)>> = LazyLock::new(|| {
     AROUND.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?))).collect()
 });
 
-/// Compiles one of the patterns above. That all of them compile is a test's business.
-fn compile(pattern: &str) -> Option<Regex> {
+/// Compiles a pattern. That all of them compile is a test's business.
+pub(super) fn compile(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).size_limit(32 << 20).dfa_size_limit(16 << 20).build().ok()
 }
 
 /// Every secret in `text` that is told by its shape.
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    tokens(text, spans);
+    tokens::find(text, spans);
     for (rule, words, regex) in COMPILED.iter() {
         if !words.iter().any(|word| text.contains(word)) {
             continue;
@@ -115,25 +87,6 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
 
 fn span(text: &str, group: &Match<'_>, rule: Rule) -> Span {
     Span::new(text, group.start(), group.end(), rule)
-}
-
-fn tokens(text: &str, spans: &mut Vec<Span>) {
-    let Some(regex) = TOKENS.as_ref().filter(|regex| regex.is_match(text.as_bytes())) else { return };
-    for found in regex.captures_iter(text.as_bytes()) {
-        let rules = [
-            ("pem", Rule::PrivateKey),
-            ("jwt", Rule::Jwt),
-            ("aws", Rule::AwsKey),
-            ("azure", Rule::AzureKey),
-            ("google", Rule::GoogleKey),
-            ("github", Rule::GithubToken),
-            ("gitlab", Rule::GitlabToken),
-            ("slack", Rule::SlackToken),
-            ("package", Rule::PackageToken),
-            ("vendor", Rule::VendorToken),
-        ];
-        spans.extend(rules.into_iter().find_map(|(name, rule)| Some(span(text, &found.name(name)?, rule))));
-    }
 }
 
 /// How far behind a URL's host an `@` is looked for.
@@ -188,7 +141,6 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert!(TOKENS.is_some());
         assert_eq!(COMPILED.len(), AROUND.len());
     }
 

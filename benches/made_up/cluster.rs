@@ -1,6 +1,8 @@
 //! A cluster as an API server lists it, made up: pods of Deployments and pods without an owner, on nodes of two
 //! architectures. Its distinct images and workloads do not grow with its pods.
 
+use std::sync::Arc;
+
 use super::images::{Image, is_multi_platform};
 use super::template::{Chance, Template};
 use super::{Cluster, objects};
@@ -66,22 +68,23 @@ pub(crate) fn page_of(token: &str) -> Option<usize> {
 /// All collections that are listed, the empty ones too.
 pub(crate) fn collections(cluster: &Cluster) -> Vec<Collection> {
     let collection = |path, kind, count, render| Collection { path, kind, query: "", count, render };
+    let names = Name::all(cluster);
     let nothing = |path, kind| collection(path, kind, 0, Box::new(|_, _: &mut String| {}));
     vec![
-        collection("/api/v1/pods", "Pod", cluster.pods, pod(cluster)),
+        collection("/api/v1/pods", "Pod", cluster.pods, pod(cluster, &names)),
         collection("/api/v1/nodes", "Node", nodes(cluster), node()),
         nothing("/api/v1/podtemplates", "PodTemplate"),
         nothing("/api/v1/replicationcontrollers", "ReplicationController"),
         // A Deployment's present ReplicaSet and the one before.
-        collection("/apis/apps/v1/replicasets", "ReplicaSet", cluster.images * 2, replica_set(cluster)),
-        collection("/apis/apps/v1/deployments", "Deployment", cluster.images, deployment(cluster)),
+        collection("/apis/apps/v1/replicasets", "ReplicaSet", cluster.images * 2, replica_set(&names)),
+        collection("/apis/apps/v1/deployments", "Deployment", cluster.images, deployment(&names)),
         nothing("/apis/apps/v1/statefulsets", "StatefulSet"),
         nothing("/apis/apps/v1/daemonsets", "DaemonSet"),
         nothing("/apis/batch/v1/jobs", "Job"),
         nothing("/apis/batch/v1/cronjobs", "CronJob"),
         Collection {
             query: "&fieldSelector=involvedObject.kind%3DPod",
-            ..collection("/api/v1/events", "Event", cluster.pods.min(PAGE), event(cluster))
+            ..collection("/api/v1/events", "Event", cluster.pods.min(PAGE), event(&names))
         },
     ]
 }
@@ -112,7 +115,7 @@ impl Name {
         }
     }
 
-    fn all(cluster: &Cluster) -> Vec<Self> {
+    fn all(cluster: &Cluster) -> Arc<[Self]> {
         (0..cluster.images).map(|number| Self::of(number, cluster)).collect()
     }
 }
@@ -137,10 +140,10 @@ pub(crate) fn namespaces(cluster: &Cluster) -> usize {
     cluster.images.min(NAMESPACES)
 }
 
-fn pod(cluster: &Cluster) -> Render {
+fn pod(cluster: &Cluster, names: &Arc<[Name]>) -> Render {
     let template = |is_owned| Template::new(&objects::pod(is_owned, cluster.pod_bytes), objects::POD);
     let (owned, ownerless) = (template(true), template(false));
-    let (names, nodes) = (Name::all(cluster), nodes(cluster));
+    let (names, nodes) = (Arc::clone(names), nodes(cluster));
     Box::new(move |number, text| {
         let app = number % names.len().max(1);
         let (Some(image), Some(sidecar)) = (names.get(app), names.first()) else { return };
@@ -172,9 +175,9 @@ fn pod(cluster: &Cluster) -> Render {
     })
 }
 
-fn replica_set(cluster: &Cluster) -> Render {
+fn replica_set(names: &Arc<[Name]>) -> Render {
     let template = Template::new(&objects::replica_set(), objects::WORKLOAD);
-    let names = Name::all(cluster);
+    let names = Arc::clone(names);
     Box::new(move |number, text| {
         let (app, is_present) = (number / 2, number.is_multiple_of(2));
         let replicas = if is_present { "3" } else { "0" };
@@ -182,9 +185,9 @@ fn replica_set(cluster: &Cluster) -> Render {
     })
 }
 
-fn deployment(cluster: &Cluster) -> Render {
+fn deployment(names: &Arc<[Name]>) -> Render {
     let template = Template::new(&objects::deployment(), objects::WORKLOAD);
-    let names = Name::all(cluster);
+    let names = Arc::clone(names);
     Box::new(move |app, text| render_workload(&template, &names, app, &deployment_of(app), "3", text))
 }
 
@@ -217,9 +220,9 @@ fn node() -> Render {
 }
 
 /// A pull of a pod's image.
-fn event(cluster: &Cluster) -> Render {
+fn event(names: &Arc<[Name]>) -> Render {
     let template = Template::new(&objects::event(), objects::EVENT);
-    let names = Name::all(cluster);
+    let names = Arc::clone(names);
     Box::new(move |number, text| {
         let app = number % names.len().max(1);
         let Some(image) = names.get(app) else { return };

@@ -14,10 +14,9 @@ use imagefacts::cluster::inventory::{ImageName, Inventory};
 use imagefacts::cluster::objects::{KINDS, List, Resource};
 use imagefacts::cluster::uses::{Builder, Scope};
 use imagefacts::credentials::Keyring;
-use imagefacts::facts::document::ImageFacts;
 use imagefacts::facts::validate::Validator;
-use imagefacts::facts::{Origin, RunContext, assemble, redact};
-use imagefacts::image::{Digest, Document, ImageConfig, Reference, Repository};
+use imagefacts::facts::{Origin, RunContext, assemble, seal};
+use imagefacts::image::{Digest, Document, ImageConfig, PackedConfig, Reference, Repository};
 use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant};
 use imagefacts::vocabulary::{ImageStatus, RedactionMode, Via};
 
@@ -131,22 +130,23 @@ fn assemble_facts(criterion: &mut Criterion, images: usize) -> Outcome<()> {
     let inventory = inventory(images)?;
     let resolution = resolution(&inventory)?;
     let validator = Validator::new()?;
-    let assembled = || assemble(&inventory, Some(&resolution), context());
+    let learned = || (inventory.clone(), Some(resolution.clone()));
+    let put_together = |(inventory, resolution)| assemble(inventory, resolution, context());
     let mut group = criterion.benchmark_group("all images");
     group.sample_size(10).throughput(Throughput::Elements(images as u64));
-    group.bench_function("assemble", |bencher| bencher.iter_with_large_drop(assembled));
-    group.bench_function("redact", |bencher| {
-        bencher.iter_batched_ref(assembled, redact::redact, BatchSize::PerIteration);
+    group.bench_function("assemble but for manifests", |bencher| {
+        bencher.iter_batched(learned, put_together, BatchSize::PerIteration);
     });
-    let facts = assembled();
-    group.bench_function("validate", |bencher| bencher.iter(|| validator.check(&facts).is_ok()));
-    group.bench_function("serialize", |bencher| bencher.iter(|| serialized(&facts)));
+    group.bench_function("make, mask and validate manifests", |bencher| {
+        let assembled = || put_together(learned());
+        bencher.iter_batched(assembled, |assembled| seal(assembled, &validator).is_ok(), BatchSize::PerIteration);
+    });
+    let (facts, _) = seal(put_together(learned()), &validator).map_err(|_| "not valid")?;
+    group.bench_function("serialize", |bencher| {
+        bencher.iter(|| serde_json::to_writer_pretty(std::io::sink(), &facts).is_ok());
+    });
     group.finish();
     Ok(())
-}
-
-fn serialized(facts: &ImageFacts) -> bool {
-    serde_json::to_writer_pretty(std::io::sink(), facts).is_ok()
 }
 
 /// What is discovered of a cluster of as many pods as images.
@@ -179,7 +179,7 @@ fn resolution(inventory: &Inventory) -> Outcome<Resolution> {
 fn answer(resolution: &mut Resolution, reference: Reference, image: &Image) -> Outcome<Answer> {
     let mut variants = Vec::new();
     for (manifest, config) in &image.variants {
-        let config = Arc::new(ImageConfig::parse(&config.bytes)?);
+        let config = ImageConfig::parse(&config.bytes)?;
         let platform = config.platform.clone().ok_or("no platform")?;
         let digest = keep(resolution, manifest, Some(config))?;
         variants.push(Variant { platform, digest });
@@ -203,12 +203,12 @@ fn answer(resolution: &mut Resolution, reference: Reference, image: &Image) -> O
 }
 
 /// Puts a document with its config among those that were looked at.
-fn keep(resolution: &mut Resolution, document: &images::Document, config: Option<Arc<ImageConfig>>) -> Outcome<Digest> {
+fn keep(resolution: &mut Resolution, document: &images::Document, config: Option<ImageConfig>) -> Outcome<Digest> {
     let (parsed, media_type) = Document::parse(&document.bytes, Some(document.media_type))?;
     let descriptor = if let Document::Image(manifest) = &parsed { Some(manifest.config.clone()) } else { None };
     let digest = Digest::parse(&document.digest)?;
-    let config = config.map(|config| (descriptor, config));
-    let looked = Looked { digest: digest.clone(), media_type, document: parsed, config };
+    let config = config.map(|config| (descriptor, Arc::new(PackedConfig::from(config))));
+    let looked = Looked { digest: digest.clone(), media_type, document: Arc::new(parsed), config };
     resolution.documents.insert(digest.clone(), Arc::new(looked));
     Ok(digest)
 }

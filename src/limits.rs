@@ -7,8 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// requests in flight, over all registries
     pub concurrency: usize,
-    /// requests in flight to one registry
-    pub per_registry: usize,
+    /// the most requests in flight to one registry; `None`: as many as it answers well
+    pub per_registry: Option<usize>,
     /// how often a request is tried again
     pub retries: u32,
     /// for one request, from its first byte sent to its last byte read
@@ -31,7 +31,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             concurrency: 64,
-            per_registry: 32,
+            per_registry: None,
             retries: 3,
             request_timeout: Duration::from_secs(15),
             image_timeout: Duration::from_secs(60),

@@ -31,6 +31,11 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         let _ = self.lock().entry(key).or_default().set(value);
     }
 
+    /// Lets go of `key`; those who wait for its value get it still.
+    pub fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
     /// Every key whose value was made, with it, in no order.
     pub fn entries(&self) -> Vec<(K, V)>
     where

@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use super::archive::Archive;
 use super::execution::Collection;
-use crate::facts::document::ImageFacts;
+use crate::facts::document::{ImageFacts, Manifest};
 
 /// The facts' place below the top directory.
 pub(super) const FACTS: &str = "image-facts/facts.json";
 
 /// The contents of a bundle. All but the facts are small.
 #[derive(Clone, Copy)]
-pub struct Contents<'a> {
+pub struct Contents<'a, M = Vec<Manifest>> {
     /// `image-facts/facts.json`
-    pub facts: &'a ImageFacts,
+    pub facts: &'a ImageFacts<M>,
     /// `image-facts/facts.schema.json`
     pub schema: &'a [u8],
     /// `image-facts/summary.txt`
@@ -40,7 +40,7 @@ struct ClusterVersion<'a> {
     string: Option<&'a str>,
 }
 
-impl Contents<'_> {
+impl<M: Serialize> Contents<'_, M> {
     /// Writes the archive to `out`: all files below the directory `top`, sorted by name but for those that tell how the
     /// run went, made at `at`.
     pub(super) fn write(&self, top: &str, at: Timestamp, out: impl Write) -> io::Result<()> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::{Contents, WriteError};
@@ -42,6 +43,10 @@ enum Target {
     },
 }
 
+/// The file that a bundle is written to before it has its name.
+#[derive(Debug, Clone)]
+pub struct Unfinished(PathBuf);
+
 /// A bundle that was written. As text its path, or `-`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
@@ -74,11 +79,19 @@ impl Destination {
         Ok(Self { top, at, target })
     }
 
+    /// What is to be removed when the program ends without dropping this; none on stdout.
+    pub fn unfinished(&self) -> Option<Unfinished> {
+        match &self.target {
+            Target::Stdout => None,
+            Target::File { temp, .. } | Target::Directory { temp, .. } => Some(Unfinished(temp.path().to_owned())),
+        }
+    }
+
     /// Writes a bundle of `contents`.
     ///
     /// # Errors
     /// When it cannot be written; then nothing of it is left, except on stdout.
-    pub fn write(self, contents: &Contents<'_>) -> Result<Written, WriteError> {
+    pub fn write<M: Serialize>(self, contents: &Contents<'_, M>) -> Result<Written, WriteError> {
         let Self { top, at, target } = self;
         match target {
             Target::Stdout => {
@@ -99,6 +112,16 @@ impl Destination {
                 sync_directory(&directory);
                 Ok(Written::File(path))
             }
+        }
+    }
+}
+
+impl Unfinished {
+    /// Removes the file. A bundle that has its name already is left alone.
+    #[expect(clippy::disallowed_methods, reason = "this room writes files")]
+    pub fn remove(&self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::debug!(%error, "nothing unfinished was removed");
         }
     }
 }

@@ -10,7 +10,7 @@ mod read;
 mod tests;
 
 pub use contents::Contents;
-pub use destination::{Destination, Written};
+pub use destination::{Destination, Unfinished, Written};
 pub use error::{ReadError, WriteError};
 pub use execution::{Collection, Phase};
 pub use read::{FactsFile, read};

@@ -7,8 +7,6 @@ mod access;
 mod report;
 mod target;
 
-use std::collections::BTreeSet;
-
 use futures::future::join_all;
 
 pub use report::{
@@ -25,6 +23,7 @@ use crate::event::Events;
 use crate::facts::document::RateLimit;
 use crate::registry::{RegistryClient, Server};
 use crate::settings::{CheckSettings, Environment};
+use crate::sorted::SortedSet;
 use crate::stop::Stop;
 
 /// Checks every target, side by side.
@@ -47,7 +46,7 @@ pub async fn check(
 
 async fn check_registry(client: &RegistryClient, keychain: &Keychain, target: &Target) -> RegistryCheck {
     let session = client.session();
-    let candidates = keychain.candidates(target.repository(), &BTreeSet::new()).await;
+    let candidates = keychain.candidates(target.repository(), &SortedSet::new()).await;
     let (servers, refusal) = match session.servers(target.repository(), target.item()) {
         Ok(servers) => (servers, None),
         Err(failure) => (Vec::new(), Some(failure)),

@@ -201,9 +201,9 @@ pub struct LimitArgs {
     /// Requests in flight, over all registries
     #[arg(long, value_name = "N", default_value_t = 64, env = "IMAGEFACTS_CONCURRENCY", value_parser = positive)]
     pub concurrency: u32,
-    /// Requests in flight to one registry
-    #[arg(long, value_name = "N", default_value_t = 32, env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
-    pub per_registry: u32,
+    /// The most requests in flight to one registry (default: 32 at first, then as many as it answers well)
+    #[arg(long, value_name = "N", env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]
+    pub per_registry: Option<u32>,
     /// How often a request is tried again
     #[arg(long, value_name = "N", default_value_t = 3, env = "IMAGEFACTS_RETRIES", value_parser = whole)]
     pub retries: u32,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::event::Event;
 use crate::image::{Digest, NodePlatform, Platform, Reference};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{Certainty, ContainerType, GapScope, Role};
 
 /// How many pods are named as examples of a thing.
@@ -106,21 +107,21 @@ pub enum ImageName {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ImageUse {
     /// the spellings in the specs
-    pub written_as: BTreeSet<String>,
+    pub written_as: SortedSet<String>,
     /// by top owner and role
-    pub used_by: BTreeMap<UserKey, User>,
+    pub used_by: SortedMap<UserKey, User>,
     /// what runs, by digest
-    pub running: BTreeMap<Digest, Running>,
+    pub running: SortedMap<Digest, Running>,
     /// what the kubelet says of containers that wait for the image, by reason and message
-    pub waiting: BTreeMap<(String, String), Waiting>,
+    pub waiting: SortedMap<(String, String), Waiting>,
     /// what events tell about pulls
     pub pulls: Option<Pulls>,
     /// failures told by events, by message
-    pub pull_failures: BTreeMap<String, PullFailure>,
+    pub pull_failures: SortedMap<String, PullFailure>,
     /// with which pull secrets it is pulled
-    pub contexts: BTreeSet<PullContext>,
+    pub contexts: SortedSet<PullContext>,
     /// where it runs, and where it may run
-    pub placements: BTreeSet<Placement>,
+    pub placements: SortedSet<Placement>,
 }
 
 /// Identifies a user of an image.
@@ -144,11 +145,11 @@ pub struct User {
     /// how many pods of it use the image
     pub pods: u64,
     /// the containers that name the image
-    pub containers: BTreeSet<Container>,
+    pub containers: SortedSet<Container>,
     /// names of its pull secrets, in the order in which the kubelet tries them
     pub pull_secrets: Vec<String>,
     /// of ownerless pods
-    pub examples: BTreeSet<Example>,
+    pub examples: SortedSet<Example>,
     /// of custom resources: what names the image
     pub field: Option<Field>,
 }
@@ -202,9 +203,9 @@ pub struct Running {
     /// how many pods
     pub pods: u64,
     /// on which nodes
-    pub nodes: BTreeSet<Arc<str>>,
+    pub nodes: SortedSet<Arc<str>>,
     /// the first by name
-    pub examples: BTreeSet<Example>,
+    pub examples: SortedSet<Example>,
     /// whether a container of them runs now or has run (its image was pulled)
     pub started: bool,
     /// how their runtimes report it; of several ways the one that tells more
@@ -217,11 +218,11 @@ pub struct Waiting {
     /// how many pods
     pub pods: u64,
     /// the first by name
-    pub examples: BTreeSet<Example>,
+    pub examples: SortedSet<Example>,
     /// the nodes of the waiting pods
-    pub nodes: BTreeSet<Arc<str>>,
+    pub nodes: SortedSet<Arc<str>>,
     /// the top owners of the waiting pods
-    pub owners: BTreeSet<UserKey>,
+    pub owners: SortedSet<UserKey>,
 }
 
 /// What pull events tell.
@@ -255,7 +256,7 @@ pub struct PullFailure {
     /// last
     pub last_seen: Option<Timestamp>,
     /// the pods
-    pub examples: BTreeSet<Example>,
+    pub examples: SortedSet<Example>,
 }
 
 /// The pull secrets that pods of one namespace use for an image.
@@ -350,7 +351,7 @@ impl std::fmt::Display for ImageName {
 }
 
 /// Adds `example` to the first few by name.
-pub fn add_example(examples: &mut BTreeSet<Example>, example: Example) {
+pub fn add_example(examples: &mut SortedSet<Example>, example: Example) {
     examples.insert(example);
     if examples.len() > MAX_EXAMPLES {
         examples.pop_last();

@@ -54,10 +54,10 @@ impl Execution {
     }
 
     /// What `collection.json` says in the end of the phase `last`.
-    pub(super) fn so_far(
+    pub(super) fn so_far<M>(
         &self,
         last: Begun,
-        facts: &ImageFacts,
+        facts: &ImageFacts<M>,
         settings: &CollectSettings,
         stopped: Option<StopReason>,
     ) -> Collection {
@@ -107,12 +107,12 @@ fn described(settings: &CollectSettings) -> BTreeMap<String, serde_json::Value> 
             ("insecure-registry", settings.registry.insecure.clone().into()),
             ("mirror", mirrors(&settings.registry).into()),
             ("concurrency", limits.concurrency.into()),
-            ("per-registry", limits.per_registry.into()),
             ("retries", limits.retries.into()),
             ("registry-timeout", seconds(limits.request_timeout)),
             ("image-timeout", seconds(limits.image_timeout)),
             ("timeout", seconds(limits.run_timeout)),
         ]);
+        all.extend(limits.per_registry.map(|most| ("per-registry", most.into())));
     }
     let files = [("registries-conf", &settings.registry.registries_conf), ("certs-dir", &settings.registry.certs_dir)];
     let named = files.into_iter().filter(|_| settings.include_images);

@@ -48,7 +48,7 @@ pub async fn inspect(
         cluster_fallback: false,
         stopped: stop.reason(),
     };
-    let mut facts = facts::assemble(&inventory, Some(&resolution), context);
+    let mut facts = facts::assemble(inventory, Some(resolution), context).whole();
     facts::redact::redact(&mut facts);
     Ok(facts)
 }

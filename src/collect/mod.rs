@@ -82,6 +82,8 @@ impl Collection {
         }
 
         let assembling = execution.begin("assemble");
+        // Who asks to end from here on gets what is there all the same, and nothing is missing from it.
+        let stopped = stop.reason();
         let context = RunContext {
             generated_at: clock.now(),
             duration_ms: execution.elapsed_ms(),
@@ -89,11 +91,12 @@ impl Collection {
             origin,
             redaction: settings.output.redaction,
             cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
-            stopped: stop.reason(),
+            stopped,
         };
-        let mut facts = facts::assemble(&inventory, resolution.as_ref(), context);
-        let redactions = facts::redact::redact(&mut facts);
-        facts::validate::Validator::new()?.check(&facts).map_err(CollectError::Invalid)?;
+        let cluster_version = inventory.version.clone();
+        let assembled = facts::assemble(inventory, resolution, context);
+        let (facts, redactions) =
+            facts::seal(assembled, &facts::validate::Validator::new()?).map_err(CollectError::Invalid)?;
         report(&facts, events);
         execution.end(assembling);
 
@@ -104,11 +107,11 @@ impl Collection {
             summary: &facts::text::summary_text(&facts),
             redactions: render::json(&redactions)?.as_bytes(),
             analysis: render::json(&facts::analysis::analysis(&facts))?.as_bytes(),
-            cluster_version: inventory.version.as_ref(),
-            collection: &|| execution.so_far(writing, &facts, &settings, stop.reason()),
+            cluster_version: cluster_version.as_ref(),
+            collection: &|| execution.so_far(writing, &facts, &settings, stopped),
         })?;
-        events.emit(finished(&facts, &written, execution.elapsed_ms(), stop.reason()));
-        Ok(Outcome { written, all_well: all_well(&facts), stopped: stop.reason() })
+        events.emit(finished(&facts, &written, execution.elapsed_ms(), stopped));
+        Ok(Outcome { written, all_well: all_well(&facts), stopped })
     }
 }
 
@@ -178,7 +181,7 @@ fn discovered(inventory: &Inventory) -> Event {
     }
 }
 
-fn report(facts: &ImageFacts, events: &Events) {
+fn report<M>(facts: &ImageFacts<M>, events: &Events) {
     for finding in &facts.findings {
         events.emit(Event::Finding {
             code: finding.code,
@@ -189,7 +192,7 @@ fn report(facts: &ImageFacts, events: &Events) {
     }
 }
 
-fn finished(facts: &ImageFacts, written: &Written, duration_ms: u64, stopped: Option<StopReason>) -> Event {
+fn finished<M>(facts: &ImageFacts<M>, written: &Written, duration_ms: u64, stopped: Option<StopReason>) -> Event {
     let of = |severity| count(facts.findings.iter().filter(|finding| finding.severity == severity).count());
     Event::Finished {
         bundle: written.to_string(),
@@ -209,7 +212,7 @@ fn finished(facts: &ImageFacts, written: &Written, duration_ms: u64, stopped: Op
 }
 
 /// Whether `--strict` is content: nothing is missing from the bundle that was asked for.
-fn all_well(facts: &ImageFacts) -> bool {
+fn all_well<M>(facts: &ImageFacts<M>) -> bool {
     // What a custom resource only seems to name may be no image, so that it may well not be there.
     let is_guess = |image: &Image| {
         !image.used_by.is_empty() && image.used_by.iter().all(|user| user.certainty == Some(Certainty::Probable))

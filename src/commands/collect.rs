@@ -38,11 +38,12 @@ pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> 
 pub(super) async fn collect(source: Source, settings: CollectSettings, told: &Told) -> anyhow::Result<Exit> {
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
-    signals::watch(&stop);
+    let watch = signals::watch(&stop);
     let output = settings.output.clone();
     let events = events(&output, told, clock);
     let collected = async {
         let destination = Destination::resolve(output.output.as_deref(), clock)?;
+        watch.cleans_up(destination.unfinished());
         let environment = told.environment.clone();
         anyhow::Ok(Collection { source, settings, environment, destination, clock }.run(&events, &stop).await?)
     };

@@ -1,17 +1,40 @@
 //! SIGINT and SIGTERM: the first ends the run with what it has, a second ends the program at once.
 
+use std::sync::{Arc, OnceLock};
+
+use crate::bundle::Unfinished;
 use crate::exit::Exit;
 use crate::stop::{Stop, StopReason};
 
+/// What is done about signals.
+pub(super) struct Watch {
+    unfinished: Arc<OnceLock<Unfinished>>,
+}
+
 /// Watches for signals until the program ends. Where the system does not let us, signals keep their default effect.
-pub(super) fn watch(stop: &Stop) {
-    let Ok(mut signals) = Signals::new() else { return };
-    let stop = stop.clone();
+pub(super) fn watch(stop: &Stop) -> Watch {
+    let watch = Watch { unfinished: Arc::default() };
+    let Ok(mut signals) = Signals::new() else { return watch };
+    let (stop, unfinished) = (stop.clone(), Arc::clone(&watch.unfinished));
     tokio::spawn(async move {
         stop.stop(signals.next().await);
         let reason = signals.next().await;
+        if let Some(unfinished) = unfinished.get() {
+            unfinished.remove();
+        }
         quit(Exit::stopped(reason));
     });
+    watch
+}
+
+impl Watch {
+    /// Lets a second signal remove `unfinished`.
+    pub(super) fn cleans_up(&self, unfinished: Option<Unfinished>) {
+        if let Some(unfinished) = unfinished {
+            // A run writes one bundle.
+            let _ = self.unfinished.set(unfinished);
+        }
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a second signal means: now, whatever is in the way")]

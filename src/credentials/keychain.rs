@@ -1,6 +1,5 @@
 //! Every credential that applies to a repository, in the order in which it is to be tried.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -9,6 +8,7 @@ use super::pull_secrets::PullSecrets;
 use super::{Candidate, Credential, CredentialsError, Keyring, LocalSources, PullSecretReader};
 use crate::cluster::inventory::{Gap, PullContext};
 use crate::image::{Failure, Repository};
+use crate::sorted::SortedSet;
 use crate::vocabulary::AccessSource;
 
 /// How many contexts' secrets are read at once for one image.
@@ -63,7 +63,7 @@ impl Keychain {
     ///
     /// Anonymous is always tried last, although the kubelet tries it only where nothing matches: that it works shows
     /// that a pull secret is stale.
-    pub async fn candidates(&self, repository: &Repository, contexts: &BTreeSet<PullContext>) -> Candidates {
+    pub async fn candidates(&self, repository: &Repository, contexts: &SortedSet<PullContext>) -> Candidates {
         let mut ordered: Vec<&PullContext> = contexts.iter().collect();
         ordered.sort_by_key(|context| !context.failing);
         let reads: Vec<_> = ordered.iter().map(|context| self.matches(repository, context)).collect();

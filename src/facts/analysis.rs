@@ -46,7 +46,7 @@ pub struct Insight {
 }
 
 /// A result for each finding, in their order; when there is none, one that says so.
-pub fn analysis(facts: &ImageFacts) -> Vec<AnalyzerResult> {
+pub fn analysis<M>(facts: &ImageFacts<M>) -> Vec<AnalyzerResult> {
     if facts.findings.is_empty() {
         let seen = match facts.complete {
             true => format!("All {} images were looked at.", facts.summary.references),

@@ -1,6 +1,5 @@
 //! A small cluster and its registry, as tests of the assembly and of the findings write them down.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use crate::cluster::inventory::{
@@ -12,6 +11,7 @@ use crate::facts::validate::Validator;
 use crate::facts::{Origin, RunContext, assemble};
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
 use crate::resolve::{Access, Answer, Looked, Named, Resolution, RunningDigest, Variant};
+use crate::sorted::SortedSet;
 use crate::vocabulary::{
     AccessOutcome, AccessSource, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, RedactionMode, Role,
     Via,
@@ -55,7 +55,7 @@ pub(super) fn usage(written: &str) -> ImageUse {
 
 /// A pod of Deployment `shop/web` waits for the image on `node`.
 pub(super) fn waits(usage: &mut ImageUse, reason: &str, message: &str, node: &str) {
-    let waiting = usage.waiting.entry((reason.to_owned(), message.to_owned())).or_default();
+    let waiting = usage.waiting.or_default((reason.to_owned(), message.to_owned()));
     waiting.pods += 1;
     waiting.examples.insert(example(&format!("web-{node}"), node));
     waiting.nodes.insert(node.into());
@@ -65,7 +65,7 @@ pub(super) fn waits(usage: &mut ImageUse, reason: &str, message: &str, node: &st
 
 /// A pod of Deployment `shop/web` runs `digest` on `node`.
 pub(super) fn runs(usage: &mut ImageUse, digest: &Digest, node: &str) {
-    let running: &mut Running = usage.running.entry(digest.clone()).or_default();
+    let running: &mut Running = usage.running.or_default(digest.clone());
     running.pods += 1;
     running.nodes.insert(node.into());
     running.examples.insert(example(&format!("web-{node}"), node));
@@ -89,7 +89,7 @@ pub(super) fn pull_failure(usage: &mut ImageUse, message: &str, first: &str, las
         count: 3,
         first_seen: Some(first.parse().unwrap()),
         last_seen: Some(last.parse().unwrap()),
-        examples: BTreeSet::new(),
+        examples: SortedSet::new(),
     };
     usage.pull_failures.insert(message.to_owned(), failure);
 }
@@ -159,14 +159,14 @@ pub(super) fn image(seed: &str, platform_name: &str) -> Looked {
     Looked {
         digest: digest(seed),
         media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
-        document: Document::Image(crate::image::Manifest {
+        document: Arc::new(Document::Image(crate::image::Manifest {
             config: descriptor("config", 100),
             layers: vec![descriptor("layer", 1000)],
             annotations: Default::default(),
             artifact_type: None,
             subject: None,
-        }),
-        config: Some((Some(descriptor("config", 100)), Arc::new(config))),
+        })),
+        config: Some((Some(descriptor("config", 100)), Arc::new(config.into()))),
     }
 }
 
@@ -183,7 +183,7 @@ pub(super) fn pull_secret(name: &str, outcome: AccessOutcome) -> Access {
 
 pub(super) fn anonymous(kubelet: bool, outcome: AccessOutcome) -> Access {
     let access = pull_secret("", outcome);
-    Access { source: AccessSource::Anonymous, name: None, namespaces: BTreeSet::new(), kubelet, ..access }
+    Access { source: AccessSource::Anonymous, name: None, namespaces: SortedSet::new(), kubelet, ..access }
 }
 
 pub(super) fn running_digest(kind: DigestKind, matches: bool) -> RunningDigest {
@@ -222,7 +222,7 @@ pub(super) fn context() -> RunContext {
 
 /// Assembles, and makes sure that the document is valid.
 pub(super) fn facts(inventory: &Inventory, resolution: Option<&Resolution>) -> ImageFacts {
-    let facts = assemble(inventory, resolution, context());
+    let facts = assemble(inventory.clone(), resolution.cloned(), context()).whole();
     VALIDATOR.check(&facts).unwrap();
     facts
 }

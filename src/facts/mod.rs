@@ -2,7 +2,8 @@
 //!
 //! 1. [`assemble`] makes the document, with what is wrong in it ([`document::Finding`]).
 //! 2. [`redact::redact`] masks its secrets. Nothing may be shown or written before.
-//! 3. [`validate::Validator`] holds it against its schema and its own rules.
+//! 3. [`validate::Validator`] holds it against its schema and its own rules. [`seal`] does both for one manifest after the
+//!    other, and keeps what is to be written of each.
 //! 4. [`analysis::analysis`] and [`text::summary_text`] tell the same to others' viewers and to a person.
 //! 5. [`read::read`] reads it back, also what a newer 1.x wrote.
 
@@ -18,8 +19,10 @@ pub mod read;
 pub mod redact;
 mod rules;
 pub mod schema;
+mod seal;
 pub mod text;
 pub mod validate;
 
 pub(crate) use assemble::summarize;
-pub use assemble::{Origin, RunContext, assemble};
+pub use assemble::{Assembled, Manifests, Origin, RunContext, assemble};
+pub use seal::{PackedManifests, seal};

@@ -5,13 +5,27 @@ use std::collections::BTreeSet;
 use super::assemble::summarize;
 use super::document::{Finding, ImageFacts};
 use super::validate::Violation;
+use crate::image::Digest;
 
 /// Where the document breaks its own rules.
 pub(super) fn violations(facts: &ImageFacts) -> Vec<Violation> {
     let mut found = Vec::new();
+    sorted("/manifests", &facts.manifests, |manifest| &manifest.digest, &mut found);
+    found.extend(violations_beside(facts, &facts.manifests.iter().map(|manifest| &manifest.digest).collect()));
+    if summarize(&facts.images, &facts.manifests, &facts.findings) != facts.summary {
+        found.push(Violation {
+            path: "/summary".to_owned(),
+            message: "it does not count what the document holds".to_owned(),
+        });
+    }
+    found
+}
+
+/// The same but for what only the manifests themselves can break; their digests are `manifests`.
+pub(super) fn violations_beside<M>(facts: &ImageFacts<M>, manifests: &BTreeSet<&Digest>) -> Vec<Violation> {
+    let mut found = Vec::new();
     sorted("/nodes", facts.nodes.as_deref().unwrap_or_default(), |node| &node.name, &mut found);
     sorted("/images", &facts.images, |image| &image.reference, &mut found);
-    sorted("/manifests", &facts.manifests, |manifest| &manifest.digest, &mut found);
     sorted("/findings", &facts.findings, identity, &mut found);
     sorted("/gaps", &facts.gaps, |gap| gap, &mut found);
     sorted("/run/registries", &facts.run.registries, |registry| &registry.host, &mut found);
@@ -23,18 +37,12 @@ pub(super) fn violations(facts: &ImageFacts) -> Vec<Violation> {
         sorted(&format!("/images/{at}/running"), running, |running| &running.digest, &mut found);
     }
     found.extend(twice(facts));
-    found.extend(dangling(facts));
-    if summarize(&facts.images, &facts.manifests, &facts.findings) != facts.summary {
-        found.push(Violation {
-            path: "/summary".to_owned(),
-            message: "it does not count what the document holds".to_owned(),
-        });
-    }
+    found.extend(dangling(facts, manifests));
     found
 }
 
 /// Normalized references that stand twice. Invalid ones may: masked, two of them can look the same.
-fn twice(facts: &ImageFacts) -> Vec<Violation> {
+fn twice<M>(facts: &ImageFacts<M>) -> Vec<Violation> {
     let mut seen = BTreeSet::new();
     let valid = facts.images.iter().enumerate().filter(|(_, image)| image.registry.is_some());
     valid
@@ -47,8 +55,7 @@ fn twice(facts: &ImageFacts) -> Vec<Violation> {
 }
 
 /// Variants and findings that point at nothing.
-fn dangling(facts: &ImageFacts) -> Vec<Violation> {
-    let manifests: BTreeSet<_> = facts.manifests.iter().map(|manifest| &manifest.digest).collect();
+fn dangling<M>(facts: &ImageFacts<M>, manifests: &BTreeSet<&Digest>) -> Vec<Violation> {
     let images: BTreeSet<_> = facts.images.iter().map(|image| image.reference.as_str()).collect();
     let mut found = Vec::new();
     for (i, image) in facts.images.iter().enumerate() {

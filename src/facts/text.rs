@@ -12,7 +12,7 @@ const COMMANDS: [&str; 3] = ["kubectl ", "skopeo ", "cosign "];
 const MOST: usize = 20;
 
 /// The page.
-pub fn summary_text(facts: &ImageFacts) -> String {
+pub fn summary_text<M>(facts: &ImageFacts<M>) -> String {
     let mut page = Page::default();
     head(facts, &mut page);
     findings(facts, &mut page);
@@ -21,7 +21,7 @@ pub fn summary_text(facts: &ImageFacts) -> String {
     page.0
 }
 
-fn head(facts: &ImageFacts, page: &mut Page) {
+fn head<M>(facts: &ImageFacts<M>, page: &mut Page) {
     let summary = &facts.summary;
     page.line(0, "Container image facts");
     page.line(0, "=====================");
@@ -72,7 +72,7 @@ fn head(facts: &ImageFacts, page: &mut Page) {
     }
 }
 
-fn findings(facts: &ImageFacts, page: &mut Page) {
+fn findings<M>(facts: &ImageFacts<M>, page: &mut Page) {
     if facts.findings.is_empty() {
         return;
     }
@@ -101,7 +101,7 @@ fn subjects(finding: &Finding) -> Option<String> {
     Some(format!("{} {namespace}{}{more}", first.kind, first.name))
 }
 
-fn failed(facts: &ImageFacts, page: &mut Page) {
+fn failed<M>(facts: &ImageFacts<M>, page: &mut Page) {
     let failed: Vec<&Image> = facts
         .images
         .iter()
@@ -120,7 +120,7 @@ fn failed(facts: &ImageFacts, page: &mut Page) {
     page.rest(failed.len());
 }
 
-fn gaps(facts: &ImageFacts, page: &mut Page) {
+fn gaps<M>(facts: &ImageFacts<M>, page: &mut Page) {
     if facts.gaps.is_empty() {
         return;
     }

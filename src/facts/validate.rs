@@ -1,12 +1,15 @@
 //! Tells whether a document is what the schema and its own rules say, and where it is not.
 
+use std::collections::BTreeSet;
+
 use jsonschema::Validator as Compiled;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::document::{ImageFacts, SCHEMA_VERSION};
+use super::document::{ImageFacts, Manifest, SCHEMA_VERSION};
 use super::rules;
 use super::schema::facts_schema;
+use crate::image::Digest;
 
 /// Where a document is not what it must be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,21 +77,44 @@ impl Validator {
     /// Validates what is about to be written. One element at a time stands in memory a second time.
     pub fn check(&self, facts: &ImageFacts) -> Result<(), Vec<Violation>> {
         let mut found = Vec::new();
-        collect(&self.document, "", frame(facts), &mut found);
+        self.check_elements(facts, &mut found);
+        facts.manifests.iter().enumerate().for_each(|(at, manifest)| self.check_manifest(at, manifest, &mut found));
+        found.extend(rules::violations(facts));
+        verdict(found)
+    }
+
+    /// Validates all but the manifests, of which each was handed to [`Self::check_manifest`]; what that `found` counts.
+    pub(super) fn check_beside<M>(
+        &self,
+        facts: &ImageFacts<M>,
+        manifests: &BTreeSet<&Digest>,
+        mut found: Vec<Violation>,
+    ) -> Result<(), Vec<Violation>> {
+        self.check_elements(facts, &mut found);
+        found.extend(rules::violations_beside(facts, manifests));
+        verdict(found)
+    }
+
+    /// Validates the manifest that stands at place `at`.
+    pub(super) fn check_manifest(&self, at: usize, manifest: &Manifest, found: &mut Vec<Violation>) {
+        if let Some((array, compiled)) = self.elements.iter().find(|(array, _)| *array == "manifests") {
+            collect(compiled, &format!("/{array}/{at}"), json(manifest), found);
+        }
+    }
+
+    fn check_elements<M>(&self, facts: &ImageFacts<M>, found: &mut Vec<Violation>) {
+        collect(&self.document, "", frame(facts), found);
         for (array, compiled) in &self.elements {
-            let mut check = |at: usize, value: Value| collect(compiled, &format!("/{array}/{at}"), value, &mut found);
+            let mut check = |at: usize, value: Value| collect(compiled, &format!("/{array}/{at}"), value, found);
             match *array {
                 "nodes" => each(facts.nodes.as_deref().unwrap_or_default(), &mut check),
                 "images" => each(&facts.images, &mut check),
-                "manifests" => each(&facts.manifests, &mut check),
                 "unusedOnNodes" => each(facts.unused_on_nodes.as_deref().unwrap_or_default(), &mut check),
                 "findings" => each(&facts.findings, &mut check),
-                _ => each(&facts.gaps, &mut check),
+                "gaps" => each(&facts.gaps, &mut check),
+                _ => {}
             }
         }
-        found.extend(rules::violations(facts));
-        found.truncate(MAX_VIOLATIONS);
-        if found.is_empty() { Ok(()) } else { Err(found) }
     }
 
     /// Validates a document that was read. A newer 1.x may hold words and fields that are not known here.
@@ -128,7 +154,7 @@ fn compile(schema: &Value) -> Result<Compiled, BadSchema> {
 }
 
 /// The document with its arrays left empty.
-fn frame(facts: &ImageFacts) -> Value {
+fn frame<M>(facts: &ImageFacts<M>) -> Value {
     json!({
         "schemaVersion": facts.schema_version,
         "kind": facts.kind,
@@ -145,10 +171,17 @@ fn frame(facts: &ImageFacts) -> Value {
 }
 
 fn each<T: Serialize>(elements: &[T], check: &mut impl FnMut(usize, Value)) {
-    for (at, element) in elements.iter().enumerate() {
-        // What cannot become JSON is no valid element either: null is refused by every definition.
-        check(at, serde_json::to_value(element).unwrap_or(Value::Null));
-    }
+    elements.iter().enumerate().for_each(|(at, element)| check(at, json(element)));
+}
+
+/// What cannot become JSON is no valid element either: null is refused by every definition.
+fn json(element: &impl Serialize) -> Value {
+    serde_json::to_value(element).unwrap_or(Value::Null)
+}
+
+fn verdict(mut found: Vec<Violation>) -> Result<(), Vec<Violation>> {
+    found.truncate(MAX_VIOLATIONS);
+    if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
 fn collect(compiled: &Compiled, at: &str, value: Value, found: &mut Vec<Violation>) {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Digest, InvalidDocument, Platform, manifest::malformed, shape};
 
 /// An OCI or Docker image config (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImageConfig {
     /// absent when the config does not say
     pub platform: Option<Platform>,
@@ -47,7 +47,7 @@ pub struct ImageConfig {
 }
 
 /// A step of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
     /// as written, RFC 3339
     #[serde(default, deserialize_with = "lenient")]

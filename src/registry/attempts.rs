@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::exchange::Caller;
+use super::caller::Caller;
 use super::fault::{Fault, Subject};
 use super::retry::{delays, spread};
 use crate::event::Event;

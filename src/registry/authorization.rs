@@ -5,8 +5,9 @@ use http::{HeaderValue, StatusCode};
 use secrecy::ExposeSecret;
 
 use super::attempts::Trouble;
+use super::caller::Caller;
 use super::challenge::Challenge;
-use super::exchange::{Answer, Ask, Caller, exchange};
+use super::exchange::{Answer, Ask, exchange};
 use super::fault::Fault;
 use super::safety::origin;
 use super::tokens::{Demand, Granted, Key, Tokens};

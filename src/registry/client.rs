@@ -9,8 +9,9 @@ use http::Method;
 
 use super::address::authority_of;
 use super::attempts::{Trouble, canceled, retried};
+use super::caller::{Account, Caller, Wire};
 use super::endpoint::Admission;
-use super::exchange::{Account, Answer, Caller, Wire};
+use super::exchange::Answer;
 use super::host::{Host, Hosts, Pauses};
 use super::item::{Item, Target};
 use super::options::{HostOptions, RegistryOptions, RegistrySetupError};
@@ -230,8 +231,9 @@ impl Session {
 impl Shared {
     /// What all images of a registry share.
     pub(super) fn host(&self, name: &str) -> Arc<Host> {
-        let permits = self.settings_of(name).and_then(|host| host.per_registry);
-        self.hosts.get(name, || Host::new(name, permits.unwrap_or(self.wire.limits.per_registry)))
+        let own = self.settings_of(name).and_then(|host| host.per_registry);
+        let limits = &self.wire.limits;
+        self.hosts.get(name, || Host::new(name, own.or(limits.per_registry).unwrap_or(limits.concurrency)))
     }
 
     /// Who asks `source`: what is for the registry goes to the registry alone.

@@ -1,26 +1,18 @@
-//! One request and its answer: permits, pauses, time limits, redirects, and no more bytes than asked for.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+//! One request and its answer: redirects, time limits, and no more bytes than asked for.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tokio::sync::SetOnce;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use reqwest::RequestBuilder;
+use tokio::time::timeout_at;
 use url::Url;
 
 use super::body::{self, Overflow};
+use super::caller::{Caller, Due};
 use super::connection_fault::connection_fault;
 use super::fault::Fault;
-use super::host::{Host, Pauses};
 use super::safety::{self, Guard, Reach, origin};
-use super::transport::Transport;
-use super::turns::{Turn, Turns};
-use crate::clock::Clock;
-use crate::event::Events;
-use crate::limits::Limits;
-use crate::stop::Stop;
+use super::transport::Route;
+use super::window::Sign;
 use crate::vocabulary::ErrorClass;
 
 /// How many redirects are followed: more than any registry needs (most have one, to where blobs lie).
@@ -29,34 +21,6 @@ const MAX_REDIRECTS: usize = 5;
 /// The longest URL that is asked for, in bytes. Signed ones of object stores have some two thousand; what is longer
 /// than 65,534 no client can ask for.
 const LONGEST_URL: usize = 16 << 10;
-
-/// What all requests of a run share.
-pub(super) struct Wire {
-    pub transport: Transport,
-    pub limits: Limits,
-    pub turns: Arc<Turns>,
-    pub pauses: Pauses,
-    pub clock: Clock,
-    pub events: Events,
-    pub stop: Stop,
-}
-
-/// What one image has used.
-#[derive(Default)]
-pub(super) struct Account {
-    requests: AtomicU64,
-    deadline: SetOnce<Instant>,
-}
-
-/// For whom a request is made.
-#[derive(Clone, Copy)]
-pub(super) struct Caller<'a> {
-    pub wire: &'a Wire,
-    pub account: &'a Account,
-    pub host: &'a Host,
-    /// for one request
-    pub patience: Duration,
-}
 
 /// A request.
 #[derive(Clone)]
@@ -85,57 +49,6 @@ pub(super) struct Answer {
     pub url: Url,
     /// from how far away that server can be reached
     pub reach: Reach,
-}
-
-impl Account {
-    /// Requests made so far.
-    pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
-    }
-
-    /// Waits until the image's time is over.
-    pub(super) async fn is_over(&self) {
-        sleep_until(*self.deadline.wait().await).await;
-    }
-}
-
-impl<'a> Caller<'a> {
-    /// When the image must be done. Its time begins with its first request: it is not its fault when it has to wait
-    /// for a permit, or for a pause that began before.
-    pub(super) fn deadline(self) -> Instant {
-        let run = self.wire.stop.deadline();
-        self.account.deadline.get().map_or(run, |deadline| run.min(*deadline))
-    }
-
-    /// Waits until a request to the server at `origin` may be made.
-    async fn turn(self, origin: &str) -> Result<Option<Turn>, Fault> {
-        loop {
-            match self.wire.pauses.until(origin) {
-                Some(until) if until >= self.deadline() => return Err(paused(origin)),
-                Some(until) => sleep_until(until).await,
-                None => {
-                    let turn = self.wire.turns.next(&self.host.name, self.host.permits).await;
-                    if Instant::now() >= self.deadline() {
-                        return Err(out_of_time(origin));
-                    }
-                    // A pause may have begun in the meantime.
-                    if self.wire.pauses.until(origin).is_none() {
-                        return Ok(turn);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Counts a request, and says when it must be done.
-    fn begin_request(self) -> Instant {
-        let (now, limits, run) = (Instant::now(), &self.wire.limits, self.wire.stop.deadline());
-        self.account.requests.fetch_add(1, Relaxed);
-        self.host.count_request();
-        // Only the first request begins the image's time.
-        let _ = self.account.deadline.set(now.checked_add(limits.image_timeout).unwrap_or(run));
-        now.checked_add(self.patience).unwrap_or(run).min(self.deadline())
-    }
 }
 
 impl Answer {
@@ -212,12 +125,26 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     if let Some(form) = &ask.form {
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.clone());
     }
-    let _turn = caller.turn(&at).await?;
-    let deadline = caller.begin_request();
+    let mut turn = caller.turn(&at).await?;
+    let due = caller.begin_request();
     tracing::debug!(method = %ask.method, server = %at, "request");
-    let response = match timeout_at(deadline, request.send()).await {
+    let outcome = answered(caller, ask, route, request, due).await;
+    turn.note(sign(&outcome));
+    outcome
+}
+
+/// Sends `request` and reads its answer.
+async fn answered(
+    caller: Caller<'_>,
+    ask: &Ask,
+    route: Route,
+    request: RequestBuilder,
+    due: Due,
+) -> Result<Answer, Fault> {
+    let at = origin(&ask.url);
+    let response = match timeout_at(due.at, request.send()).await {
         Ok(response) => response.map_err(|error| connection_fault(&error, &ask.url))?,
-        Err(_) => return Err(late(&at, "does not answer in time")),
+        Err(_) => return Err(late(&at, "does not answer in time", due)),
     };
     let (status, headers) = (response.status(), response.headers().clone());
     tracing::debug!(server = %at, status = status.as_u16(), "answer");
@@ -227,7 +154,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
         false => (caller.wire.limits.error_bytes, Overflow::Cut),
     };
     let mut body = body::Reader::new(response, cap, overflow);
-    let outcome = timeout_at(deadline, body.read()).await;
+    let outcome = timeout_at(due.at, body.read()).await;
     caller.host.count_bytes(body.received());
     match outcome {
         Ok(Ok(())) => {}
@@ -235,7 +162,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
         _ if !status.is_success() => {}
         Ok(Err(body::ReadError::TooLarge)) => return Err(too_large(&at, cap)),
         Ok(Err(body::ReadError::Broken(error))) => return Err(connection_fault(&error, &ask.url)),
-        Err(_) => return Err(late(&at, "does not end its answer in time")),
+        Err(_) => return Err(late(&at, "does not end its answer in time", due)),
     }
     Ok(Answer {
         status,
@@ -247,8 +174,23 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     })
 }
 
-fn late(origin: &str, what: &str) -> Fault {
-    Fault::broken(ErrorClass::Timeout, origin, what, "check that it is up, or allow more with --registry-timeout")
+/// What the outcome tells of how the server bears what it is asked. A refusal is an answer as it should be.
+fn sign(outcome: &Result<Answer, Fault>) -> Sign {
+    match outcome {
+        Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => Sign::SlowDown,
+        Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::REQUEST_TIMEOUT => Sign::Trouble,
+        Ok(_) => Sign::Good,
+        Err(fault) if fault.other_protocol => Sign::Nothing,
+        Err(fault) => match fault.class {
+            ErrorClass::Timeout | ErrorClass::Connect => Sign::Trouble,
+            _ => Sign::Nothing,
+        },
+    }
+}
+
+fn late(origin: &str, what: &str, due: Due) -> Fault {
+    let remedy = format!("check that it is up, or allow more with {}", due.limit);
+    Fault::broken(ErrorClass::Timeout, origin, what, remedy)
 }
 
 fn too_long(origin: &str) -> Fault {
@@ -260,18 +202,6 @@ fn too_long(origin: &str) -> Fault {
 fn too_large(origin: &str, cap: usize) -> Fault {
     let what = format!("gives more than {cap} bytes, the most that is read of such content");
     Fault::final_answer(ErrorClass::TooLarge, origin, what, "check what was pushed there")
-}
-
-fn out_of_time(origin: &str) -> Fault {
-    const WHAT: &str = "was not asked any more: the time for this image is over";
-    const REMEDY: &str = "allow more with --image-timeout";
-    Fault { sent: false, ..Fault::final_answer(ErrorClass::Timeout, origin, WHAT, REMEDY) }
-}
-
-fn paused(origin: &str) -> Fault {
-    const WHAT: &str = "asked for a pause that is longer than the time left";
-    const REMEDY: &str = "ask again later, or allow more time with --timeout";
-    Fault { sent: false, ..Fault::final_answer(ErrorClass::RateLimited, origin, WHAT, REMEDY) }
 }
 
 #[cfg(test)]
@@ -294,6 +224,34 @@ mod tests {
             assert_eq!(answer.wants_tls(), expected, "{scheme} {status} {body}");
             let head = Answer { is_head: true, ..answer };
             assert_eq!(head.wants_tls(), scheme == "http" && status == 400, "HEAD {scheme} {status}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_server_does_not_bear_is_trouble() {
+        for (status, expected) in [
+            (200, Sign::Good),
+            (307, Sign::Good),
+            (401, Sign::Good),
+            (403, Sign::Good),
+            (404, Sign::Good),
+            (408, Sign::Trouble),
+            (429, Sign::SlowDown),
+            (500, Sign::Trouble),
+            (503, Sign::Trouble),
+        ] {
+            assert_eq!(sign(&Ok(Answer::test(status, ""))), expected, "{status}");
+        }
+        for (class, expected) in [
+            (ErrorClass::Timeout, Sign::Trouble),
+            (ErrorClass::Connect, Sign::Trouble),
+            (ErrorClass::Dns, Sign::Nothing),
+            (ErrorClass::Tls, Sign::Nothing),
+            (ErrorClass::TooLarge, Sign::Nothing),
+        ] {
+            let fault = Fault::broken(class, "https://r.io", "is broken", "mend it");
+            assert_eq!(sign(&Err(fault.clone())), expected, "{class}");
+            assert_eq!(sign(&Err(Fault { other_protocol: true, ..fault })), Sign::Nothing, "{class}");
         }
     }
 }

@@ -63,7 +63,12 @@ impl Fault {
     }
 
     /// The same for a connection that did not hold: it may hold the next time.
-    pub(super) fn broken(class: ErrorClass, origin: &str, what: impl Into<String>, remedy: &'static str) -> Self {
+    pub(super) fn broken(
+        class: ErrorClass,
+        origin: &str,
+        what: impl Into<String>,
+        remedy: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { transient: true, ..Self::final_answer(class, origin, what, remedy) }
     }
 

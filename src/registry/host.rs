@@ -1,4 +1,4 @@
-//! What all images of one registry share: permits, counts, and the pauses that servers ask for.
+//! What all images of one registry share: their limit, counts, and the pauses that servers ask for.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,19 +15,19 @@ pub(super) struct Host {
     pub name: String,
     /// what is left of its quota, by login
     pub quotas: Quotas,
-    /// requests that may be in flight to it
-    pub permits: usize,
+    /// the most requests that may be in flight for it
+    pub limit: usize,
     requests: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Host {
-    /// A registry to which at most `permits` requests are in flight.
-    pub(super) fn new(name: &str, permits: usize) -> Self {
+    /// A registry for which at most `limit` requests are in flight.
+    pub(super) fn new(name: &str, limit: usize) -> Self {
         Self {
             name: name.to_owned(),
             quotas: Quotas::of(name),
-            permits,
+            limit,
             requests: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
         }

@@ -7,7 +7,8 @@
 //! 2. `attempts` asks again what may succeed later (`retry`).
 //! 3. `item` makes the request of one attempt and judges its answer (`verify`, `answer_fault`).
 //! 4. `authorization` meets the challenge of a 401 (`challenge`, `tokens`).
-//! 5. `exchange` sends it, once it is its turn (`host`), and follows redirects where it is safe (`safety`).
+//! 5. `exchange` sends it, once it is its turn (`caller`, `turns`, `window`), and follows redirects where it is safe
+//!    (`safety`).
 //! 6. `transport` has the connections and `trust` the certificates (`certificates`), `body` reads what they give.
 //!
 //! A [`Server`] is looked at step by step, for a check (`probe`, `handshake`).
@@ -17,6 +18,7 @@ mod answer_fault;
 mod attempts;
 mod authorization;
 mod body;
+mod caller;
 mod certificates;
 mod challenge;
 mod client;
@@ -41,6 +43,7 @@ mod transport;
 mod trust;
 mod turns;
 mod verify;
+mod window;
 mod words;
 
 pub use address::{Address, InvalidAddress};

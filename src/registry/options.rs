@@ -39,7 +39,7 @@ pub struct HostOptions {
     pub client: Option<ClientFiles>,
     /// whether it may show any certificate
     pub skip_verify: bool,
-    /// how many requests to this registry may be in flight
+    /// the most requests to this registry that may be in flight
     pub per_registry: Option<usize>,
     /// for this host when it is a mirror: what was given for a registry never goes to its mirrors
     pub credential: Option<Credential>,

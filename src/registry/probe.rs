@@ -11,9 +11,10 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::attempts::{Trouble, retried};
+use super::caller::Caller;
 use super::challenge::Challenge;
 use super::client::{Session, no_target};
-use super::exchange::{Answer, Ask, Caller, exchange};
+use super::exchange::{Answer, Ask, exchange};
 use super::fault::{Fault, Subject};
 use super::handshake::{Handshake, handshake};
 use super::host::Host;

@@ -87,9 +87,10 @@ impl Transport {
             .user_agent(concat!("imagefacts/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.connect_timeout)
             .http2_max_header_list_size(64 << 10)
-            // Redirects and retries are judged by our own rules.
+            // Redirects and retries are judged by our own rules, but for the one retry that is the client's by default:
+            // what a server refused unread goes out again. nginx closes each connection after 1,000 requests in
+            // that way.
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
             .referer(false);
         match route.guard {
             Some(guard) => builder.no_proxy().dns_resolver(GuardedResolver(guard)),

@@ -2,56 +2,103 @@
 //!
 //! Registries that never answer hold what they have until their time is over. Served in the order of asking, they
 //! would soon hold everything, and come back as soon as they lose it. Here what becomes free goes to who has least.
+//!
+//! A request counts twice. For fairness, and for the limit that a user sets, it counts for the registry that its image
+//! names, whichever server it goes to: else a registry could take more by sending us to many. For what a server
+//! bears it counts for the server that it goes to, be that a mirror, a token server or where blobs lie: trouble there
+//! says nothing of the others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
 use super::host::lock;
+use super::window::{Nth, Sign, Window};
 
 /// The turns of a run.
 pub(super) struct Turns(Mutex<State>);
 
 struct State {
+    /// the most requests at once
+    all: usize,
     /// requests that may still be made
     free: usize,
+    /// who has asked for a turn so far
+    asked: u64,
     /// turns given so far
     given: u64,
-    /// by registry
-    lines: BTreeMap<String, Line>,
+    registries: HashMap<String, Share>,
+    /// by origin
+    servers: HashMap<String, Window>,
+    /// those who wait, by the registry and the server
+    lines: BTreeMap<(String, String), Line>,
 }
 
-/// Those who want to ask one registry.
-struct Line {
+/// What a registry has of all turns.
+struct Share {
     /// the most that may be in flight
     limit: usize,
     in_flight: usize,
     /// when it was last given a turn, counted in turns
     served: u64,
-    waiting: VecDeque<oneshot::Sender<Turn>>,
+}
+
+/// Those who want to ask one server on behalf of images of one registry.
+#[derive(Default)]
+struct Line {
+    /// whose image has begun, so that its time runs
+    begun: VecDeque<Waiting>,
+    others: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    /// how many had asked before
+    number: u64,
+    sender: oneshot::Sender<Turn>,
+}
+
+/// For what a turn is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wish<'a> {
+    /// the registry, as the reference names it
+    pub registry: &'a str,
+    /// how many requests may be in flight for it
+    pub limit: usize,
+    /// the server that is asked: scheme, host and port
+    pub origin: &'a str,
+    /// whether the image has made a request before
+    pub has_begun: bool,
 }
 
 /// The right to make one request; it is given back when this is dropped.
 pub(super) struct Turn {
     turns: Arc<Turns>,
     registry: String,
+    origin: String,
+    nth: Nth,
+    sign: Sign,
 }
 
 impl Turns {
     /// At most `all` requests at once.
     pub(super) fn new(all: usize) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State { free: all.max(1), given: 0, lines: BTreeMap::new() })))
+        let all = all.max(1);
+        let (registries, servers, lines) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        Arc::new(Self(Mutex::new(State { all, free: all, asked: 0, given: 0, registries, servers, lines })))
     }
 
-    /// Waits until a request to `registry` may be made, of which at most `limit` are in flight.
-    pub(super) async fn next(self: &Arc<Self>, registry: &str, limit: usize) -> Option<Turn> {
-        let (sender, receiver) = oneshot::channel();
-        let new = || Line { limit: limit.max(1), in_flight: 0, served: 0, waiting: VecDeque::new() };
-        lock(&self.0).lines.entry(registry.to_owned()).or_insert_with(new).waiting.push_back(sender);
-        self.give();
-        // Nobody drops the other end before a turn went through it.
-        receiver.await.ok()
+    /// Waits until a request may be made.
+    pub(super) async fn next(self: &Arc<Self>, wish: Wish<'_>) -> Turn {
+        loop {
+            let (sender, receiver) = oneshot::channel();
+            lock(&self.0).line_up(wish, sender);
+            self.give();
+            // Nobody drops the other end before a turn went through it.
+            if let Ok(turn) = receiver.await {
+                return turn;
+            }
+        }
     }
 
     /// Gives away what is free.
@@ -59,42 +106,87 @@ impl Turns {
         loop {
             // The lock is not held while a turn is sent: whoever went away in this very moment drops it.
             let next = lock(&self.0).choose();
-            let Some((waiting, registry)) = next else { return };
-            drop(waiting.send(Turn { turns: Arc::clone(self), registry }));
+            let Some((sender, registry, origin, nth)) = next else { return };
+            drop(sender.send(Turn { turns: Arc::clone(self), registry, origin, nth, sign: Sign::Nothing }));
         }
     }
 }
 
+impl Turn {
+    /// Notes what the answer tells of the server.
+    pub(super) fn note(&mut self, sign: Sign) {
+        self.sign = sign;
+    }
+}
+
+impl Line {
+    fn queue(&mut self, has_begun: bool) -> &mut VecDeque<Waiting> {
+        if has_begun { &mut self.begun } else { &mut self.others }
+    }
+
+    /// Forgets those in front who went away. Returns whether anybody is left.
+    fn is_waiting(&mut self) -> bool {
+        for queue in [&mut self.begun, &mut self.others] {
+            while queue.front().is_some_and(|waiting| waiting.sender.is_closed()) {
+                queue.pop_front();
+            }
+        }
+        !self.begun.is_empty() || !self.others.is_empty()
+    }
+
+    /// Who is next has the least: first whose time runs, then who has waited longest.
+    fn rank(&self) -> (bool, u64) {
+        let front = self.begun.front().or(self.others.front());
+        (self.begun.is_empty(), front.map_or(u64::MAX, |waiting| waiting.number))
+    }
+}
+
 impl State {
-    fn choose(&mut self) -> Option<(oneshot::Sender<Turn>, String)> {
+    fn line_up(&mut self, wish: Wish<'_>, sender: oneshot::Sender<Turn>) {
+        let Wish { registry, limit, origin, has_begun } = wish;
+        self.asked += 1;
+        let new = || Share { limit: limit.max(1), in_flight: 0, served: 0 };
+        self.registries.entry(registry.to_owned()).or_insert_with(new);
+        self.servers.entry(origin.to_owned()).or_insert_with(|| Window::new(self.all));
+        let line = self.lines.entry((registry.to_owned(), origin.to_owned())).or_default();
+        line.queue(has_begun).push_back(Waiting { number: self.asked, sender });
+    }
+
+    fn choose(&mut self) -> Option<(oneshot::Sender<Turn>, String, String, Nth)> {
         if self.free == 0 {
             return None;
         }
-        for line in self.lines.values_mut() {
-            while line.waiting.front().is_some_and(oneshot::Sender::is_closed) {
-                line.waiting.pop_front();
-            }
-        }
-        let open = self.lines.iter_mut().filter(|(_, line)| line.in_flight < line.limit && !line.waiting.is_empty());
-        let (registry, line) = open.min_by_key(|(_, line)| (line.in_flight, line.served))?;
-        let waiting = line.waiting.pop_front()?;
+        self.lines.retain(|_, line| line.is_waiting());
+        let (registries, servers) = (&self.registries, &self.servers);
+        let open = self.lines.iter().filter_map(|(place, line)| {
+            let share = registries.get(&place.0).filter(|share| share.in_flight < share.limit)?;
+            let has_room = servers.get(&place.1).is_some_and(Window::has_room);
+            has_room.then(|| ((share.in_flight, share.served, line.rank()), place))
+        });
+        let (registry, origin) = open.min()?.1.clone();
+        let line = self.lines.get_mut(&(registry.clone(), origin.clone()))?;
+        let waiting = line.begun.pop_front().or_else(|| line.others.pop_front())?;
+        let (share, window) = (self.registries.get_mut(&registry)?, self.servers.get_mut(&origin)?);
         self.free -= 1;
         self.given += 1;
-        (line.in_flight, line.served) = (line.in_flight + 1, self.given);
-        Some((waiting, registry.clone()))
+        (share.in_flight, share.served) = (share.in_flight + 1, self.given);
+        Some((waiting.sender, registry, origin, window.begin()))
     }
 
-    fn take_back(&mut self, registry: &str) {
+    fn take_back(&mut self, turn: &Turn) {
         self.free += 1;
-        if let Some(line) = self.lines.get_mut(registry) {
-            line.in_flight -= 1;
+        if let Some(share) = self.registries.get_mut(&turn.registry) {
+            share.in_flight -= 1;
+        }
+        if let Some(window) = self.servers.get_mut(&turn.origin) {
+            window.end(turn.nth, turn.sign);
         }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        lock(&self.turns.0).take_back(&self.registry);
+        lock(&self.turns.0).take_back(self);
         self.turns.give();
     }
 }
@@ -105,30 +197,35 @@ mod tests {
 
     use super::*;
 
+    /// For a registry's first request to its own server.
+    fn to(registry: &str, limit: usize) -> Wish<'_> {
+        Wish { registry, limit, origin: registry, has_begun: false }
+    }
+
     #[tokio::test]
     async fn a_registry_holds_no_more_than_its_own_turns() {
         let turns = Turns::new(3);
-        let (first, _second) = (turns.next("slow", 2).await, turns.next("slow", 2).await);
-        assert!(turns.next("slow", 2).now_or_never().is_none());
-        let other = turns.next("other", 2).now_or_never();
+        let (first, _second) = (turns.next(to("slow", 2)).await, turns.next(to("slow", 2)).await);
+        assert!(turns.next(to("slow", 2)).now_or_never().is_none());
+        let other = turns.next(to("other", 2)).now_or_never();
         assert!(other.is_some());
-        assert!(turns.next("third", 2).now_or_never().is_none(), "all three are taken");
+        assert!(turns.next(to("third", 2)).now_or_never().is_none(), "all three are taken");
         drop(first);
-        assert!(turns.next("third", 2).now_or_never().is_some());
+        assert!(turns.next(to("third", 2)).now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn what_becomes_free_goes_to_who_has_least() {
         let turns = Turns::new(4);
-        let mut held: VecDeque<_> = (0..4).map(|_| turns.next("slow", 9).now_or_never().unwrap()).collect();
-        let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(turns.next("slow", 9))).collect();
+        let mut held: VecDeque<_> = (0..4).map(|_| turns.next(to("slow", 9)).now_or_never().unwrap()).collect();
+        let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(turns.next(to("slow", 9)))).collect();
         assert!(waiting.iter_mut().all(|next| next.now_or_never().is_none()));
-        let mut late = Box::pin(turns.next("late", 9));
+        let mut late = Box::pin(turns.next(to("late", 9)));
         assert!((&mut late).now_or_never().is_none());
         held.pop_front();
         let turn = late.now_or_never().expect("who has none is next");
         // It keeps its place until it has as many as the other.
-        let mut again = Box::pin(turns.next("late", 9));
+        let mut again = Box::pin(turns.next(to("late", 9)));
         assert!((&mut again).now_or_never().is_none());
         drop(turn);
         assert!(again.now_or_never().is_some());
@@ -137,8 +234,8 @@ mod tests {
     #[tokio::test]
     async fn equals_take_turns() {
         let turns = Turns::new(1);
-        let mut turn = Some(turns.next("a", 1).await);
-        let mut waiting: Vec<_> = ["a", "a", "b", "b"].map(|name| (name, Box::pin(turns.next(name, 1)))).into();
+        let mut turn = Some(turns.next(to("a", 1)).await);
+        let mut waiting: Vec<_> = ["a", "a", "b", "b"].map(|name| (name, Box::pin(turns.next(to(name, 1))))).into();
         assert!(waiting.iter_mut().all(|(_, next)| next.now_or_never().is_none()));
         let mut order = Vec::new();
         while !waiting.is_empty() {
@@ -158,16 +255,42 @@ mod tests {
     #[tokio::test]
     async fn who_goes_away_leaves_nothing_behind() {
         let turns = Turns::new(1);
-        let held = turns.next("a", 1).await;
-        let mut gone: Vec<_> = (0..10_000).map(|_| Box::pin(turns.next("a", 1))).collect();
+        let held = turns.next(to("a", 1)).await;
+        let mut gone: Vec<_> = (0..10_000).map(|_| Box::pin(turns.next(to("a", 1)))).collect();
         assert!(gone.iter_mut().all(|next| next.now_or_never().is_none()));
         let mut given = gone.pop().unwrap();
         drop(gone);
         drop(held);
         assert!(given.as_mut().now_or_never().is_some());
-        let unread = Box::pin(turns.next("a", 1));
+        let unread = Box::pin(turns.next(to("a", 1)));
         drop(given);
         drop(unread);
-        assert!(turns.next("a", 1).now_or_never().is_some());
+        assert!(turns.next(to("a", 1)).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_server_in_trouble_holds_up_nobody_but_itself() {
+        let turns = Turns::new(64);
+        let mirror = Wish { origin: "mirror", ..to("r.io", 64) };
+        let mut troubled = turns.next(mirror).now_or_never().unwrap();
+        troubled.note(Sign::Trouble);
+        drop(troubled);
+        let _held = turns.next(mirror).now_or_never().expect("it may be asked by one");
+        assert!(turns.next(mirror).now_or_never().is_none(), "and by no more");
+        assert!(turns.next(to("r.io", 64)).now_or_never().is_some());
+        assert!(turns.next(Wish { registry: "other.io", ..mirror }).now_or_never().is_none(), "whoever it is");
+    }
+
+    #[tokio::test]
+    async fn whose_time_runs_goes_before_those_who_have_not_begun() {
+        let turns = Turns::new(1);
+        let held = turns.next(to("a", 1)).await;
+        let mut first = Box::pin(turns.next(to("a", 1)));
+        let mut begun = Box::pin(turns.next(Wish { has_begun: true, ..to("a", 1) }));
+        assert!((&mut first).now_or_never().is_none() && (&mut begun).now_or_never().is_none());
+        drop(held);
+        assert!((&mut first).now_or_never().is_none());
+        drop(begun.now_or_never().expect("its turn"));
+        assert!(first.now_or_never().is_some());
     }
 }

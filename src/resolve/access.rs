@@ -1,12 +1,11 @@
 //! Which credential opens a reference: each candidate is tried on the top document, in turn.
 
-use std::collections::BTreeSet;
-
 use super::head::head;
 use super::{Access, Named};
 use crate::credentials::{Candidate, Candidates, Credential};
 use crate::image::{Failure, Reference};
 use crate::registry::{Fetched, Session};
+use crate::sorted::SortedSet;
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, Via};
 
 /// What candidates there are for a reference, and what became of those that were tried.
@@ -111,12 +110,12 @@ impl Attempts {
             let access = Access {
                 source: candidate.source,
                 name: candidate.name.clone(),
-                namespaces: BTreeSet::new(),
+                namespaces: SortedSet::new(),
                 kubelet: candidate.kubelet,
                 outcome: if outcome.is_ok() { AccessOutcome::Accepted } else { AccessOutcome::Refused },
                 class: outcome.err(),
             };
-            let same = |known: &Access| Access { namespaces: BTreeSet::new(), ..known.clone() } == access;
+            let same = |known: &Access| Access { namespaces: SortedSet::new(), ..known.clone() } == access;
             match told.iter_mut().find(|known| same(known)) {
                 Some(known) => known.namespaces.extend(candidate.namespace.clone()),
                 None => told.push(Access { namespaces: candidate.namespace.iter().cloned().collect(), ..access }),

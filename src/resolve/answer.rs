@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::Attachments;
 use crate::cluster::inventory::{PullContext, ReportedAs};
-use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
+use crate::image::{Descriptor, Digest, Document, Failure, NodePlatform, PackedConfig, Platform, Reference};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{
     AccessOutcome, AccessSource, AttachmentKind, AttachmentVia, DigestKind, ErrorClass, ImageStatus, Via,
 };
@@ -20,9 +21,9 @@ pub struct Want {
     /// for which platforms
     pub platforms: WantedPlatforms,
     /// digests that run, to be classified, and how runtimes report them
-    pub running: BTreeMap<Digest, ReportedAs>,
+    pub running: SortedMap<Digest, ReportedAs>,
     /// the pull secrets of the pods that use it
-    pub contexts: BTreeSet<PullContext>,
+    pub contexts: SortedSet<PullContext>,
 }
 
 impl Want {
@@ -55,7 +56,7 @@ pub struct Answer {
     /// wanted platforms for which the image has nothing; empty unless `named`
     pub missing: Vec<NodePlatform>,
     /// what each running digest is, and whether it belongs to what the reference names now
-    pub running: BTreeMap<Digest, RunningDigest>,
+    pub running: SortedMap<Digest, RunningDigest>,
     /// the credentials that were tried, in order
     pub access: Vec<Access>,
     /// what went wrong
@@ -112,7 +113,7 @@ pub struct Access {
     /// the name of the secret, variable, file or helper
     pub name: Option<String>,
     /// of pull secrets: the namespaces whose pods use it
-    pub namespaces: BTreeSet<String>,
+    pub namespaces: SortedSet<String>,
     /// whether the kubelet would use it
     pub kubelet: bool,
     /// what the registry answered
@@ -129,9 +130,9 @@ pub struct Looked {
     /// as the document, else the registry, says
     pub media_type: String,
     /// as parsed
-    pub document: Document,
+    pub document: Arc<Document>,
     /// of an image: its config's descriptor and what it says; absent when it could not be read
-    pub config: Option<(Option<Descriptor>, Arc<ImageConfig>)>,
+    pub config: Option<(Option<Descriptor>, Arc<PackedConfig>)>,
 }
 
 /// How a registry fared.

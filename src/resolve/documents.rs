@@ -11,7 +11,7 @@ use super::Looked;
 use super::head::head;
 use super::stored::Stored;
 use crate::credentials::Credential;
-use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, Repository};
+use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, PackedConfig, Repository};
 use crate::once_map::OnceMap;
 use crate::registry::{Fetched, Session};
 use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage};
@@ -29,12 +29,12 @@ pub(super) struct Source<'a> {
 /// A manifest or index, parsed.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    pub(super) document: Document,
+    pub(super) document: Arc<Document>,
     pub(super) media_type: String,
     /// of the raw document in bytes
     size: u64,
     /// a schema 1 manifest holds its config in itself
-    legacy_config: Option<Arc<ImageConfig>>,
+    legacy_config: Option<Arc<PackedConfig>>,
 }
 
 /// The documents of a run.
@@ -43,7 +43,7 @@ pub(super) struct Documents {
     pub(super) stored: Stored,
     manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
-    configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
+    configs: Shelf<(Digest, u64), Arc<PackedConfig>>,
 }
 
 /// What was fetched, from wherever, and what is being fetched.
@@ -73,8 +73,10 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         }
         let flight = (source.repository.registry().to_owned(), key.clone());
         // On the heap: each layer would hold a request's large state once more, and poll it on the stack.
-        let fetched = self.flights.get_or_try(flight, Box::pin(fetch)).await?;
+        let fetched = self.flights.get_or_try(flight.clone(), Box::pin(fetch)).await?;
         self.done.offer(key, fetched.clone());
+        // Who comes later finds it on the shelf.
+        self.flights.forget(&flight);
         Ok(fetched)
     }
 }
@@ -149,17 +151,17 @@ impl Documents {
         &self,
         source: Source<'_>,
         descriptor: &Descriptor,
-    ) -> Result<Arc<ImageConfig>, Failure> {
+    ) -> Result<Arc<PackedConfig>, Failure> {
         let fetch = Box::pin(async {
             if let Some(config) = self.stored.config(descriptor).await {
-                return Ok(Arc::new(config));
+                return Ok(Arc::new(config.into()));
             }
             source.require_online(ErrorStage::Config, &descriptor.digest)?;
             let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
             let config =
                 ImageConfig::parse(&fetched.bytes).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))?;
             self.stored.keep(&descriptor.digest, "", &fetched.bytes).await;
-            Ok(Arc::new(config))
+            Ok(Arc::new(config.into()))
         });
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
@@ -167,7 +169,7 @@ impl Documents {
     /// Every document that was looked at, each with its config where that was read.
     pub(super) fn looked(&self) -> BTreeMap<Digest, Arc<Looked>> {
         let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
-            let config = match &parsed.document {
+            let config = match &*parsed.document {
                 Document::Image(manifest) => {
                     let key = (manifest.config.digest.clone(), manifest.config.size);
                     self.configs.done.get(&key).map(|config| (Some(manifest.config.clone()), config))
@@ -204,17 +206,19 @@ impl Parsed {
         let (document, media_type) = Document::parse(bytes, content_type)?;
         let legacy_config = match &document {
             // That a schema 1 manifest has no config that can be read makes it no worse than it is.
-            Document::Legacy(manifest) => {
-                manifest.config.as_deref().and_then(|text| ImageConfig::parse(text.as_bytes()).ok()).map(Arc::new)
-            }
+            Document::Legacy(manifest) => manifest
+                .config
+                .as_deref()
+                .and_then(|text| ImageConfig::parse(text.as_bytes()).ok())
+                .map(|config| Arc::new(config.into())),
             _ => None,
         };
-        Ok(Self { document, media_type, size: bytes.len() as u64, legacy_config })
+        Ok(Self { document: Arc::new(document), media_type, size: bytes.len() as u64, legacy_config })
     }
 
     /// What a digest of it names.
     pub(super) fn digest_kind(&self) -> DigestKind {
-        match self.document {
+        match *self.document {
             Document::Index(_) => DigestKind::Index,
             Document::Image(_) | Document::Artifact(_) | Document::Legacy(_) => DigestKind::Manifest,
         }

@@ -1,7 +1,5 @@
 //! Resolves one image. What was learned stays when its time is over half-way, and when more is wanted later.
 
-use std::collections::BTreeMap;
-
 use super::access::{Attempts, Opened, Top};
 use super::attachments::Lookups;
 use super::documents::{Documents, Parsed, Source};
@@ -12,6 +10,7 @@ use crate::cluster::inventory::ReportedAs;
 use crate::credentials::Credential;
 use crate::image::{Digest, Failure, Reference};
 use crate::registry::{Session, counts_pulls};
+use crate::sorted::SortedMap;
 use crate::stop::Stop;
 use crate::vocabulary::{AccessOutcome, DigestKind, ErrorClass, ErrorStage, ImageStatus, Via};
 
@@ -41,9 +40,9 @@ struct Learned {
     door: Door,
     named: Option<Named>,
     manifests: Manifests,
-    running: BTreeMap<Digest, RunningDigest>,
+    running: SortedMap<Digest, RunningDigest>,
     /// the digests of `running`, as they were reported when they were looked up
-    looked_up: BTreeMap<Digest, ReportedAs>,
+    looked_up: SortedMap<Digest, ReportedAs>,
     failures: Vec<Failure>,
 }
 
@@ -250,7 +249,7 @@ impl Learned {
 
     async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
         let is_new = |(digest, reported): &(&Digest, &ReportedAs)| self.looked_up.get(digest) != Some(reported);
-        let new: BTreeMap<Digest, ReportedAs> =
+        let new: SortedMap<Digest, ReportedAs> =
             want.running.iter().filter(is_new).map(|(digest, reported)| (digest.clone(), *reported)).collect();
         let (running, failures) = classify(&shared.documents, source, &new, &want.platforms, known).await;
         self.running.extend(running);

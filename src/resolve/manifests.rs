@@ -1,6 +1,5 @@
 //! Reads what is wanted of the document that a reference names: the wanted platforms' manifests and configs.
 
-use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -9,7 +8,8 @@ use futures::stream::FuturesUnordered;
 use super::choose::{Choice, choose};
 use super::documents::{Documents, Parsed, Source};
 use super::{Variant, WantedPlatforms};
-use crate::image::{Digest, Document, Failure, ImageConfig, Index, IndexEntry, Manifest, NodePlatform, Platform};
+use crate::image::{Digest, Document, Failure, Index, IndexEntry, Manifest, NodePlatform, PackedConfig, Platform};
+use crate::sorted::SortedSet;
 use crate::vocabulary::{ErrorClass, ErrorStage};
 
 /// How many manifests of one index are fetched: more than any image has platforms, and few enough to be harmless.
@@ -18,18 +18,18 @@ const MAX_CHILDREN: usize = 64;
 /// What is known of a reference's manifests; it grows as they are read.
 #[derive(Default)]
 pub(super) struct Manifests {
-    pub(super) variants: BTreeSet<Variant>,
+    pub(super) variants: SortedSet<Variant>,
     /// the variants' configs
-    pub(super) configs: HashSet<Digest>,
+    pub(super) configs: SortedSet<Digest>,
     pub(super) failures: Vec<Failure>,
     /// whether everything that is wanted was read
     pub(super) is_complete: bool,
     /// for which platforms they were read; `None` as long as they are not
     read_for: Option<WantedPlatforms>,
     /// wanted platforms that the image has something for
-    offered: BTreeSet<NodePlatform>,
+    offered: SortedSet<NodePlatform>,
     /// wanted platforms of which only a document that was not read yet can say whether the image has them
-    open: BTreeSet<NodePlatform>,
+    open: SortedSet<NodePlatform>,
 }
 
 /// An index that is to be read.
@@ -44,7 +44,7 @@ struct Child {
     choice: Choice,
     is_nested: bool,
     manifest: Result<Arc<Parsed>, Failure>,
-    config: Option<Result<Arc<ImageConfig>, Failure>>,
+    config: Option<Result<Arc<PackedConfig>, Failure>>,
 }
 
 impl Manifests {
@@ -95,7 +95,7 @@ impl Manifests {
         match documents.config(source, &manifest.config).await {
             Ok(config) => {
                 self.configs.insert(manifest.config.digest.clone());
-                self.offer(named, config.platform.as_ref(), config.os_version.as_deref(), wanted);
+                self.offer(named, config.platform(), config.os_version(), wanted);
                 true
             }
             Err(failure) => {
@@ -155,7 +155,7 @@ impl Manifests {
         let about = |failure| Failure { platform: entry.platform.clone(), ..failure };
         let parsed = child.manifest.map_err(about)?;
         let digest = &entry.descriptor.digest;
-        match &parsed.document {
+        match &*parsed.document {
             Document::Index(index) if !child.is_nested => {
                 return Ok(Some(Layer { index: index.clone(), wanted, is_nested: true }));
             }
@@ -166,7 +166,7 @@ impl Manifests {
             self.variants.insert(Variant { platform: platform.clone(), digest: digest.clone() });
         }
         let config = child.config.transpose().map_err(about)?;
-        if let (Document::Image(manifest), Some(_)) = (&parsed.document, &config) {
+        if let (Document::Image(manifest), Some(_)) = (&*parsed.document, &config) {
             self.configs.insert(manifest.config.digest.clone());
         }
         if let Some(config) = &config {
@@ -174,7 +174,7 @@ impl Manifests {
         }
         if entry.platform.is_none() {
             let (platform, os_version) =
-                config.as_ref().map_or((None, None), |config| (config.platform.as_ref(), config.os_version.as_deref()));
+                config.as_ref().map_or((None, None), |config| (config.platform(), config.os_version()));
             self.offer(digest, platform, os_version, &wanted);
         }
         Ok(None)
@@ -206,7 +206,7 @@ impl Manifests {
 /// Fetches what an entry points at, and its config.
 async fn fetch(documents: &Documents, source: Source<'_>, choice: Choice, is_nested: bool) -> Child {
     let manifest = documents.child(source, &choice.entry.descriptor).await;
-    let config = match manifest.as_ref().map(|parsed| &parsed.document) {
+    let config = match manifest.as_ref().map(|parsed| &*parsed.document) {
         Ok(Document::Image(manifest)) => Some(documents.config(source, &manifest.config).await),
         _ => None,
     };
@@ -232,8 +232,8 @@ fn passed_over(named: &Digest, index: &Index) -> Option<Failure> {
 
 /// Tells of an entry that is for another platform than its config, which knows better. Variants are left out: most
 /// configs do not say theirs.
-fn contradiction(entry: &IndexEntry, config: &ImageConfig) -> Option<Failure> {
-    let (said, is) = (entry.platform.as_ref()?, config.platform.as_ref()?);
+fn contradiction(entry: &IndexEntry, config: &PackedConfig) -> Option<Failure> {
+    let (said, is) = (entry.platform.as_ref()?, config.platform()?);
     if (said.os(), said.architecture()) == (is.os(), is.architecture()) {
         return None;
     }

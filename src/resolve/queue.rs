@@ -65,12 +65,11 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
     use super::*;
     use crate::cluster::inventory::PullContext;
     use crate::image::Reference;
     use crate::resolve::WantedPlatforms;
+    use crate::sorted::SortedMap;
 
     fn job(reference: &str) -> Job {
         let failing = reference.ends_with("failing");
@@ -78,8 +77,8 @@ mod tests {
         let want = Want {
             reference: Reference::parse(reference).unwrap(),
             platforms: WantedPlatforms::All,
-            running: BTreeMap::new(),
-            contexts: BTreeSet::from([context]),
+            running: SortedMap::new(),
+            contexts: [context].into(),
         };
         Job { want, earlier: None }
     }

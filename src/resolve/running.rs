@@ -1,6 +1,6 @@
 //! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures::future::join_all;
 
@@ -9,6 +9,7 @@ use super::manifests::Manifests;
 use super::{RunningDigest, WantedPlatforms};
 use crate::cluster::inventory::ReportedAs;
 use crate::image::{Digest, Document, Failure, MediaType};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
 /// What is known of the document that a reference names.
@@ -21,10 +22,10 @@ pub(super) struct Known {
 
 impl Known {
     /// Of a reference that names `parsed`: its own digest, an index's entries, and the `configs` that were read.
-    pub(super) fn of(named: &Digest, parsed: &Parsed, configs: &HashSet<Digest>, is_complete: bool) -> Self {
+    pub(super) fn of(named: &Digest, parsed: &Parsed, configs: &SortedSet<Digest>, is_complete: bool) -> Self {
         let mut digests: HashMap<Digest, DigestKind> =
             configs.iter().map(|digest| (digest.clone(), DigestKind::Config)).collect();
-        if let Document::Index(index) = &parsed.document {
+        if let Document::Index(index) = &*parsed.document {
             digests.extend(index.entries.iter().map(|entry| {
                 let kind = match MediaType::parse(&entry.descriptor.media_type) {
                     MediaType::OciIndex | MediaType::DockerList => DigestKind::Index,
@@ -51,7 +52,7 @@ impl Known {
 pub(super) async fn classify(
     documents: &Documents,
     source: Source<'_>,
-    running: &BTreeMap<Digest, ReportedAs>,
+    running: &SortedMap<Digest, ReportedAs>,
     wanted: &WantedPlatforms,
     known: Option<&Known>,
 ) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {

@@ -268,7 +268,7 @@ impl From<LimitArgs> for Limits {
         let count = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         Self {
             concurrency: count(args.concurrency),
-            per_registry: count(args.per_registry),
+            per_registry: args.per_registry.map(count),
             retries: args.retries,
             request_timeout: args.registry_timeout,
             image_timeout: args.image_timeout,

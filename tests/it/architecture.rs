@@ -12,7 +12,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["progress/console"]),
     ("axum", &["serve"]),
     ("tar", &["bundle", "sample"]),
-    ("flate2", &["bundle", "sample"]),
+    ("flate2", &["bundle", "sample", "packed"]),
     ("tempfile", &["bundle", "cache", "serve"]),
     ("clap", &["cli", "main", "commands", "settings"]),
     ("anyhow", &["main", "commands"]),

@@ -1,6 +1,6 @@
 //! The uses of one image while it is not known yet who is at the top of its users.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::owners::{ObjectRef, Owners};
@@ -10,6 +10,7 @@ use crate::cluster::inventory::{
     Container, Example, Field, ImageUse, Placement, PullContext, Running, User, UserKey, Waiting, add_example,
 };
 use crate::image::Digest;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{Certainty, Role};
 
 /// Who stands right above a pod or a template.
@@ -56,21 +57,21 @@ pub(super) type Loans = HashMap<ObjectRef, Vec<(ObjectRef, Part)>>;
 #[derive(Debug, Clone, Default)]
 struct HolderUse {
     pods: u64,
-    containers: BTreeSet<Container>,
-    examples: BTreeSet<Example>,
+    containers: SortedSet<Container>,
+    examples: SortedSet<Example>,
     /// each with whether a pod of it fails to pull
-    access: BTreeMap<Access, bool>,
+    access: SortedMap<Access, bool>,
     field: Option<Field>,
 }
 
 /// The uses of one image.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    written_as: BTreeSet<String>,
-    by_holder: BTreeMap<(Holder, Part), HolderUse>,
-    running: BTreeMap<Digest, Running>,
-    waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
-    placements: BTreeSet<Placement>,
+    written_as: SortedSet<String>,
+    by_holder: SortedMap<(Holder, Part), HolderUse>,
+    running: SortedMap<Digest, Running>,
+    waiting: SortedMap<(String, String), (Waiting, SortedSet<Holder>)>,
+    placements: SortedSet<Placement>,
     /// what events tell
     pub(super) pulls: Tally,
     /// whether it was told that pods use the image
@@ -82,10 +83,10 @@ impl Draft {
     pub(super) fn add(&mut self, origin: &Origin, usage: PodUse) {
         self.written_as.extend(usage.written_as);
         self.placements.extend(origin.placements.iter().cloned());
-        let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
+        let own = self.by_holder.or_default((origin.holder.clone(), origin.part));
         own.containers.extend(usage.containers);
         own.field = Field::better(own.field.take(), usage.field);
-        *own.access.entry(origin.access.clone()).or_default() |= usage.failing;
+        *own.access.or_default(origin.access.clone()) |= usage.failing;
         let Some(pod) = &origin.pod else { return };
         own.pods += 1;
         if matches!(origin.holder, Holder::Loose(_)) {
@@ -93,7 +94,7 @@ impl Draft {
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
         for (digest, Runs { container, started, reported }) in usage.running {
-            let running = self.running.entry(digest).or_default();
+            let running = self.running.or_default(digest);
             running.pods += 1;
             running.started |= started;
             running.reported = running.reported.max(reported);
@@ -101,7 +102,7 @@ impl Draft {
             add_example(&mut running.examples, example(container));
         }
         for (words, container) in usage.waiting {
-            let (waiting, holders) = self.waiting.entry(words).or_default();
+            let (waiting, holders) = self.waiting.or_default(words);
             waiting.pods += 1;
             waiting.nodes.extend(pod.node.clone());
             add_example(&mut waiting.examples, example(container));
@@ -154,14 +155,14 @@ impl Draft {
 
     /// The uses by top owner. `busy` holds the objects that pods were made from, if only indirectly.
     pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>) -> ImageUse {
-        let mut used_by: BTreeMap<UserKey, User> = BTreeMap::new();
-        let mut contexts: BTreeMap<(String, Access), bool> = BTreeMap::new();
+        let mut used_by: SortedMap<UserKey, User> = SortedMap::new();
+        let mut contexts: SortedMap<(String, Access), bool> = SortedMap::new();
         let (pods, templates): (Vec<_>, Vec<_>) =
             self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
         for ((holder, part), own) in pods.into_iter().chain(templates) {
             let key = user_key(&holder, role(&holder, part, busy), owners);
             let field = own.field.map(|field| if holder.is(&key) { field } else { Field { path: None, ..field } });
-            let user = used_by.entry(key).or_default();
+            let user = used_by.or_default(key);
             user.field = Field::better(user.field.take(), field);
             // Pods know better than their template: a ServiceAccount's secrets were added to them.
             let told_by_pods = part != Part::Pods && user.pods > 0;
@@ -173,7 +174,7 @@ impl Draft {
                 if user.pull_secrets.is_empty() {
                     user.pull_secrets.clone_from(&access.0);
                 }
-                *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
+                *contexts.or_default((holder.namespace().to_owned(), access)) |= failing;
             }
         }
         for user in used_by.values_mut().filter(|user| user.pods > 0) {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cluster::inventory::{Container, Field, ImageName, ReportedAs};
 use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
 use crate::image::{Digest, Reference};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::ContainerType;
 
 /// Why containers wait, as far as images are the cause (kubelet `pkg/kubelet/images/types.go`).
@@ -24,13 +25,13 @@ const EXEC_FORMAT: &str = "exec format error";
 #[derive(Debug, Default)]
 pub(super) struct PodUse {
     /// the spellings in the spec
-    pub written_as: BTreeSet<String>,
+    pub written_as: SortedSet<String>,
     /// the containers that name it
-    pub containers: BTreeSet<Container>,
+    pub containers: SortedSet<Container>,
     /// the digests that run
-    pub running: BTreeMap<Digest, Runs>,
+    pub running: SortedMap<Digest, Runs>,
     /// reason and message of those that wait, each with the first container by name
-    pub waiting: BTreeMap<(String, String), String>,
+    pub waiting: SortedMap<(String, String), String>,
     /// whether one of them waits for a pull
     pub failing: bool,
     /// of a custom resource: what names it
@@ -87,7 +88,7 @@ pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
 impl PodUse {
     fn add_running(&mut self, Found { digest, reported, started }: Found, container: &str) {
         let new = || Runs { container: container.to_owned(), started, reported };
-        let runs = self.running.entry(digest).or_insert_with(new);
+        let runs = self.running.get_or_insert_with(digest, new);
         keep_first(&mut runs.container, container);
         runs.started |= started;
         runs.reported = runs.reported.max(reported);
@@ -95,7 +96,7 @@ impl PodUse {
 
     fn add_waiting(&mut self, reason: String, message: String, container: &str) {
         self.failing |= IMAGE_REASONS.contains(&reason.as_str());
-        keep_first(self.waiting.entry((reason, message)).or_insert_with(|| container.to_owned()), container);
+        keep_first(self.waiting.get_or_insert_with((reason, message), || container.to_owned()), container);
     }
 }
 
@@ -241,7 +242,7 @@ mod tests {
         let uses = asked(&pod(serde_json::json!({})).spec);
         assert_eq!(uses.keys().collect::<Vec<_>>(), [&name("app"), &name("model:1")]);
         let app = &uses[&name("app")];
-        assert_eq!(app.written_as, BTreeSet::from(["app".to_owned(), "app:latest".to_owned()]));
+        assert_eq!(app.written_as, SortedSet::from(["app".to_owned(), "app:latest".to_owned()]));
         assert_eq!(app.containers.len(), 2);
     }
 
@@ -260,7 +261,7 @@ mod tests {
         let (digest, _) = digest_of(HEX).unwrap();
         for (image, container) in [("app", "a"), ("model:1", "m")] {
             let runs = Runs { container: container.to_owned(), started: true, reported: ReportedAs::RepoDigest };
-            assert_eq!(uses[&name(image)].running, BTreeMap::from([(digest.clone(), runs)]), "{image}");
+            assert_eq!(uses[&name(image)].running, SortedMap::from([(digest.clone(), runs)]), "{image}");
         }
         for phase in ["Succeeded", "Failed"] {
             assert!(used(&pod(status(phase))).values().all(|usage| usage.running.is_empty()), "{phase}");

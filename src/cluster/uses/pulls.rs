@@ -1,12 +1,11 @@
 //! What the kubelet's events tell about pulls, in the words of all its ages.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::pods::{image_name, quoted};
 use crate::cluster::inventory::{Example, ImageName, PullFailure, Pulls, add_example};
 use crate::cluster::objects::Event;
+use crate::sorted::SortedMap;
 
 /// What an event tells.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -88,7 +87,7 @@ pub(super) struct Tally {
     last_seconds: Option<(Timestamp, f64)>,
     last_bytes: Option<(Timestamp, u64)>,
     slowest: Option<(f64, Example)>,
-    failures: BTreeMap<String, PullFailure>,
+    failures: SortedMap<String, PullFailure>,
 }
 
 impl Tally {
@@ -129,7 +128,7 @@ impl Tally {
     }
 
     fn add_failure(&mut self, event: &Event, count: u64, times: Option<(Timestamp, Timestamp)>) {
-        let failure = self.failures.entry(event.message.clone().unwrap_or_default()).or_insert_with(|| PullFailure {
+        let failure = self.failures.get_or_insert_with(event.message.clone().unwrap_or_default(), || PullFailure {
             count: 0,
             first_seen: None,
             last_seen: None,
@@ -142,7 +141,7 @@ impl Tally {
     }
 
     /// The pulls, when events told any with its time, and the failures by message.
-    pub(super) fn finish(self) -> (Option<Pulls>, BTreeMap<String, PullFailure>) {
+    pub(super) fn finish(self) -> (Option<Pulls>, SortedMap<String, PullFailure>) {
         let pulls = self.span.map(|(from, to)| Pulls {
             succeeded: self.succeeded,
             cached: self.cached,

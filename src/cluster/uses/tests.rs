@@ -93,7 +93,7 @@ fn each_image_of_the_recorded_cluster_is_there_once_with_its_users() {
     assert_eq!((inventory.workloads, inventory.pods, inventory.gaps.len()), (9, 9, 0));
     assert_eq!(inventory.namespaces.iter().collect::<Vec<_>>(), ["kube-system", "shop"]);
     assert!(matches!(inventory.images.last_key_value(), Some((ImageName::Invalid(_), _))));
-    assert_eq!(usage(&inventory, "docker.io/library/nginx:latest").written_as, BTreeSet::from(["nginx".to_owned()]));
+    assert_eq!(usage(&inventory, "docker.io/library/nginx:latest").written_as, ["nginx".to_owned()].into());
     let busybox = usage(&inventory, "docker.io/library/busybox:latest");
     let container = busybox.used_by.values().flat_map(|user| &user.containers).next().unwrap();
     let pull_policy = Some("Always".to_owned());

@@ -29,7 +29,7 @@ impl AllAttached {
     }
 
     fn add_index(&mut self, looked: &Looked) {
-        let Document::Index(index) = &looked.document else { return };
+        let Document::Index(index) = &*looked.document else { return };
         self.look_at(&looked.digest);
         for entry in &index.entries {
             let Some(attachment) = attachment(entry) else {

@@ -1,10 +1,10 @@
 //! `images[]`: each reference with what the cluster and its registry know of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::on_nodes::NodeImages;
 use super::{readable, usage};
-use crate::cluster::inventory::{ImageName, ImageUse, Inventory};
+use crate::cluster::inventory::{ImageName, ImageUse};
 use crate::facts::document::{Access, Image, ImageError, Resolved, Time, Variant};
 use crate::image::{Digest, Document, Failure, Reference};
 use crate::resolve::{self, Answer, Resolution};
@@ -12,20 +12,21 @@ use crate::vocabulary::{AccessOutcome, ErrorClass, ErrorStage, ImageStatus};
 
 /// The images, sorted by reference, and which of the nodes' images they are.
 pub(super) fn images(
-    inventory: &Inventory,
-    resolution: Option<&Resolution>,
+    uses: BTreeMap<ImageName, ImageUse>,
+    mut resolution: Option<&mut Resolution>,
     node_images: &NodeImages<'_>,
     cluster_fallback: bool,
 ) -> (Vec<Image>, BTreeSet<usize>) {
     let mut used = BTreeSet::new();
-    let mut images: Vec<Image> = inventory
-        .images
-        .iter()
+    // What an image was made of is let go at once: thousands of images stand in memory once, not twice.
+    let mut images: Vec<Image> = uses
+        .into_iter()
         .map(|(name, usage)| match name {
-            ImageName::Invalid(text) => invalid(text, usage),
+            ImageName::Invalid(text) => invalid(&text, &usage),
             ImageName::Valid(reference) => {
-                let found = node_images.find(reference, &digests_of(reference, usage, resolution));
-                let mut image = valid(reference, usage, resolution);
+                let found = node_images.find(&reference, &digests_of(&reference, &usage, resolution.as_deref()));
+                let mut image = valid(&reference, &usage, resolution.as_deref());
+                drop(resolution.as_mut().map(|resolution| resolution.answers.remove(&reference)));
                 image.on_nodes = node_images.on_nodes(&found);
                 used.extend(found);
                 if image.status == ImageStatus::Failed && !cluster_fallback {

@@ -1,6 +1,7 @@
 //! `manifests[]`: each document that was looked at, with its config.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::attachments::AllAttached;
 use super::{build, readable};
@@ -8,26 +9,37 @@ use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
 use crate::image::{self, Descriptor, Digest, Document, History, ImageConfig, Index};
 use crate::resolve::{Looked, Resolution};
 
-/// Every document that was looked at, sorted by digest.
-pub(super) fn manifests(resolution: &Resolution) -> Vec<Manifest> {
-    let attached = AllAttached::of_run(resolution);
-    resolution
-        .documents
-        .values()
-        .map(|looked| {
-            let mut manifest = manifest(looked);
-            let checked = attached.of(&manifest.digest);
-            manifest.attachments_checked = checked.as_ref().map(|(_, checked)| checked.iter().copied().collect());
-            manifest.attachments = checked.map(|(attachments, _)| attachments);
-            manifest
-        })
-        .collect()
+/// The documents that were looked at, sorted by digest, each made when it is asked for and then let go.
+pub struct Manifests {
+    looked: std::collections::btree_map::IntoValues<Digest, Arc<Looked>>,
+    attached: AllAttached,
+}
+
+impl Manifests {
+    pub(super) fn of(resolution: Option<Resolution>) -> Self {
+        let resolution = resolution.unwrap_or_default();
+        let attached = AllAttached::of_run(&resolution);
+        Self { looked: resolution.documents.into_values(), attached }
+    }
+}
+
+impl Iterator for Manifests {
+    type Item = Manifest;
+
+    fn next(&mut self) -> Option<Manifest> {
+        let looked = self.looked.next()?;
+        let attached = self.attached.of(&looked.digest);
+        let (attachments, checked) = attached.unzip();
+        let attachments_checked = checked.map(|checked| checked.into_iter().collect());
+        Some(Manifest { attachments, attachments_checked, ..manifest(&looked) })
+    }
 }
 
 fn manifest(looked: &Looked) -> Manifest {
     let blank = blank(looked);
-    let config = looked.config.as_ref().map(|(_, config)| config.as_ref());
-    match &looked.document {
+    let config = looked.config.as_ref().map(|(descriptor, config)| (descriptor.as_ref(), config.unpack()));
+    let image = config.as_ref().map(|(_, config)| config);
+    match &*looked.document {
         Document::Index(index) => Manifest {
             entries: Some(entries(index)),
             annotations: Some(index.annotations.clone()),
@@ -36,17 +48,18 @@ fn manifest(looked: &Looked) -> Manifest {
         },
         Document::Image(manifest) | Document::Artifact(manifest) => Manifest {
             compressed_bytes: Some(manifest.compressed_bytes()),
-            layers: Some(layers(&manifest.layers, config)),
+            layers: Some(layers(&manifest.layers, image)),
             annotations: Some(manifest.annotations.clone()),
-            build: build::build(&manifest.annotations, config),
-            ..with_config(blank, looked)
+            build: build::build(&manifest.annotations, image),
+            ..with_config(blank, config)
         },
         Document::Legacy(legacy) => {
-            let with_config = with_config(blank, looked);
+            let build = build::build(&BTreeMap::new(), image);
+            let with_config = with_config(blank, config);
             Manifest {
                 platform: with_config.platform.clone().or_else(|| legacy.platform.as_ref().and_then(readable)),
                 layers: Some(legacy.layers.iter().map(legacy_layer).collect()),
-                build: build::build(&BTreeMap::new(), config),
+                build,
                 ..with_config
             }
         }
@@ -74,37 +87,32 @@ fn blank(looked: &Looked) -> Manifest {
     }
 }
 
-fn with_config(manifest: Manifest, looked: &Looked) -> Manifest {
-    let Some((descriptor, config)) = &looked.config else { return manifest };
+fn with_config(manifest: Manifest, config: Option<(Option<&Descriptor>, ImageConfig)>) -> Manifest {
+    let Some((descriptor, config)) = config else { return manifest };
     Manifest {
         platform: config.platform.as_ref().and_then(readable),
-        os_version: config.os_version.clone(),
-        os_features: Some(config.os_features.clone()).filter(|features| !features.is_empty()),
+        os_version: config.os_version,
+        os_features: Some(config.os_features).filter(|features| !features.is_empty()),
         created: time(config.created.as_deref()),
-        config: Some(run_config(descriptor.as_ref(), config)),
-        history: Some(config.history.iter().map(history_step).collect()),
+        history: Some(config.history.into_iter().map(history_step).collect()),
+        config: Some(Config {
+            digest: descriptor.map(|descriptor| descriptor.digest.clone()),
+            author: config.author,
+            user: config.user,
+            env: config.env,
+            entrypoint: config.entrypoint,
+            cmd: config.cmd,
+            working_dir: config.working_dir,
+            exposed_ports: config.exposed_ports,
+            volumes: config.volumes,
+            labels: config.labels,
+            stop_signal: config.stop_signal,
+            healthcheck: config.healthcheck.and_then(|value| match value {
+                serde_json::Value::Object(object) => Some(object.into_iter().collect()),
+                _ => None,
+            }),
+        }),
         ..manifest
-    }
-}
-
-fn run_config(descriptor: Option<&Descriptor>, config: &ImageConfig) -> Config {
-    Config {
-        digest: descriptor.map(|descriptor| descriptor.digest.clone()),
-        author: config.author.clone(),
-        user: config.user.clone(),
-        env: config.env.clone(),
-        entrypoint: config.entrypoint.clone(),
-        cmd: config.cmd.clone(),
-        working_dir: config.working_dir.clone(),
-        exposed_ports: config.exposed_ports.clone(),
-        volumes: config.volumes.clone(),
-        labels: config.labels.clone(),
-        stop_signal: config.stop_signal.clone(),
-        healthcheck: config
-            .healthcheck
-            .as_ref()
-            .and_then(|value| value.as_object())
-            .map(|object| object.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>()),
     }
 }
 
@@ -146,11 +154,11 @@ fn legacy_layer(digest: &Digest) -> Layer {
     Layer { digest: digest.clone(), media_type: None, size: None, diff_id: None, created_by: None }
 }
 
-fn history_step(step: &History) -> HistoryStep {
+fn history_step(step: History) -> HistoryStep {
     HistoryStep {
         created: time(step.created.as_deref()),
-        created_by: step.created_by.clone(),
-        comment: step.comment.clone(),
+        created_by: step.created_by,
+        comment: step.comment,
         empty_layer: step.empty_layer.then_some(true),
     }
 }

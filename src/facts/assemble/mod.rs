@@ -13,7 +13,7 @@ mod usage;
 use jiff::Timestamp;
 
 use super::document::{
-    Gap, Generator, ImageFacts, Node, RateLimit, Redaction, RegistryRun, Run, SCHEMA_VERSION, Source, Time,
+    Gap, Generator, ImageFacts, Manifest, Node, RateLimit, Redaction, RegistryRun, Run, SCHEMA_VERSION, Source, Time,
 };
 use super::findings;
 use crate::cluster::inventory::{self, Inventory};
@@ -21,8 +21,9 @@ use crate::image::Platform;
 use crate::resolve::Resolution;
 use crate::stop::StopReason;
 use crate::vocabulary::{ImageStatus, RedactionMode, SourceType};
+pub use manifests::Manifests;
 use on_nodes::NodeImages;
-pub(crate) use summary::summarize;
+pub(crate) use summary::{LayerTally, summarize};
 pub(super) use usage::examples;
 
 /// What a run knows of itself; the assembly has no clock and reads no settings.
@@ -59,31 +60,49 @@ pub enum Origin {
     },
 }
 
+/// A document before its secrets are masked. Its manifests, which are most of it, are made one by one.
+pub struct Assembled {
+    pub(super) facts: ImageFacts<()>,
+    pub(super) manifests: Manifests,
+}
+
 /// Makes the document, with its findings, before secrets are masked.
 ///
 /// `resolution` is `None` when no registry was asked: every valid image is then `unqueried`.
-pub fn assemble(inventory: &Inventory, resolution: Option<&Resolution>, context: RunContext) -> ImageFacts {
+pub fn assemble(inventory: Inventory, mut resolution: Option<Resolution>, context: RunContext) -> Assembled {
+    let findings = findings::find(&inventory, resolution.as_ref());
+    let gaps = gaps(&inventory, resolution.as_ref());
+    let registry_gaps = resolution.iter().flat_map(|resolution| &resolution.gaps);
+    let is_incomplete = inventory.gaps.iter().chain(registry_gaps).any(|gap| gap.incomplete);
+    let source = source(&inventory, context.origin.clone());
+    let nodes = inventory.nodes.as_deref().map(nodes);
     let node_images = NodeImages::new(&inventory.on_nodes);
-    let (images, used) = images::images(inventory, resolution, &node_images, context.cluster_fallback);
-    let manifests = resolution.map(manifests::manifests).unwrap_or_default();
-    let findings = findings::find(inventory, resolution);
-    let gaps = gaps(inventory, resolution);
-    let summary = summarize(&images, &manifests, &findings);
-    let incomplete = inventory.gaps.iter().chain(resolution.into_iter().flat_map(|r| &r.gaps)).any(|g| g.incomplete);
-    ImageFacts {
+    let (images, used) = images::images(inventory.images, resolution.as_mut(), &node_images, context.cluster_fallback);
+    let facts = ImageFacts {
         schema_version: SCHEMA_VERSION.to_owned(),
         kind: "ImageFacts".to_owned(),
-        complete: context.stopped.is_none() && !incomplete,
-        run: run(&context, resolution, &images),
+        complete: context.stopped.is_none() && !is_incomplete,
+        run: run(&context, resolution.as_ref(), &images),
         redaction: Redaction { mode: context.redaction },
-        source: source(inventory, context.origin),
-        nodes: inventory.nodes.as_deref().map(nodes),
-        images,
-        manifests,
+        source,
+        nodes,
+        manifests: (),
         unused_on_nodes: node_images.unused(&used),
+        summary: summarize(&images, &[], &findings),
+        images,
         findings,
         gaps,
-        summary,
+    };
+    Assembled { facts, manifests: Manifests::of(resolution) }
+}
+
+impl Assembled {
+    /// All of it at once, for few images.
+    pub fn whole(self) -> ImageFacts {
+        let manifests: Vec<Manifest> = self.manifests.collect();
+        let mut facts = self.facts.with_manifests(manifests);
+        facts.summary = summarize(&facts.images, &facts.manifests, &facts.findings);
+        facts
     }
 }
 

@@ -67,7 +67,7 @@ fn what_the_run_did_not_get_to_is_canceled() {
     let resolution = Resolution::default();
     let mut context = context();
     context.stopped = Some(StopReason::Interrupted);
-    let facts = assemble(&web(), Some(&resolution), context);
+    let facts = assemble(web(), Some(resolution), context).whole();
     assert!(!facts.complete);
     assert_eq!(facts.images[0].errors.as_ref().unwrap()[0].class, ErrorClass::Canceled);
 }
@@ -81,7 +81,7 @@ fn a_failed_image_keeps_what_the_cluster_knows_only_when_asked() {
     let resolution = resolution([failed(WEB, &[(ErrorClass::NotFound, "there is no such tag")])]);
     for cluster_fallback in [true, false] {
         let context = RunContext { cluster_fallback, ..context() };
-        let facts = assemble(&inventory, Some(&resolution), context);
+        let facts = assemble(inventory.clone(), Some(resolution.clone()), context).whole();
         let image = &facts.images[0];
         assert_eq!((image.running.is_some(), image.waiting.is_some()), (cluster_fallback, cluster_fallback));
         assert_eq!((image.used_by.len(), image.errors.as_ref().unwrap().len()), (1, 1));
@@ -159,7 +159,7 @@ fn layers_are_joined_to_build_steps_only_when_they_fit() {
     ] {
         let looked = image("x", "linux/amd64");
         let config = ImageConfig { history: steps, created: Some("yesterday".to_owned()), ..ImageConfig::default() };
-        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config))), ..looked };
+        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config.into()))), ..looked };
         let mut resolution = Resolution::default();
         resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
         let manifest = &facts(&inventory(), Some(&resolution)).manifests[0];
@@ -178,7 +178,7 @@ fn a_hostile_platform_never_makes_the_document_invalid() {
         let mut answer = answer(&mut resolution, WEB, &["linux/amd64"]);
         let config = ImageConfig { platform: Some(hostile.clone()), ..ImageConfig::default() };
         let looked = image("hostile", "linux/amd64");
-        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config))), ..looked };
+        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config.into()))), ..looked };
         answer.variants.push(crate::resolve::Variant { platform: hostile, digest: looked.digest.clone() });
         resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
         add(&mut resolution, [answer]);
@@ -237,7 +237,7 @@ fn tell(all: &[Told]) -> ImageFacts {
                 let key_of_user = UserKey { namespace: format!("ns{by}"), ..owner("Deployment", "x", Role::Current) };
                 let container = Container { name: format!("c{by}"), kind: ContainerType::Init, pull_policy: None };
                 let usage = inventory.images.entry(key(image)).or_default();
-                let user: &mut User = usage.used_by.entry(key_of_user).or_default();
+                let user: &mut User = usage.used_by.or_default(key_of_user);
                 user.pods += 1;
                 user.containers.insert(container);
                 usage.contexts.insert(PullContext {

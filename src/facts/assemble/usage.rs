@@ -1,11 +1,10 @@
 //! Turns what the cluster knows of an image into the document's types.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::cluster::inventory::{self, ImageUse, UserKey};
 use crate::facts::document::{ContainerUse, Example, Pulls, Running, Time, UsedBy, Waiting};
 use crate::image::Digest;
 use crate::resolve::Answer;
+use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::DigestKind;
 
 /// Who uses it, sorted: what runs before what once ran.
@@ -40,7 +39,7 @@ fn container(container: &inventory::Container) -> ContainerUse {
 }
 
 /// What pods run, with what the registry says of each digest.
-pub(super) fn running(running: &BTreeMap<Digest, inventory::Running>, answer: Option<&Answer>) -> Vec<Running> {
+pub(super) fn running(running: &SortedMap<Digest, inventory::Running>, answer: Option<&Answer>) -> Vec<Running> {
     running
         .iter()
         .map(|(digest, pods)| {
@@ -58,7 +57,7 @@ pub(super) fn running(running: &BTreeMap<Digest, inventory::Running>, answer: Op
 }
 
 /// What the kubelet says, sorted by reason and message.
-pub(super) fn waiting(waiting: &BTreeMap<(String, String), inventory::Waiting>) -> Vec<Waiting> {
+pub(super) fn waiting(waiting: &SortedMap<(String, String), inventory::Waiting>) -> Vec<Waiting> {
     waiting
         .iter()
         .map(|((reason, message), pods)| Waiting {
@@ -83,7 +82,7 @@ pub(super) fn pulls(pulls: &inventory::Pulls) -> Pulls {
 }
 
 /// The first by name.
-pub(in crate::facts) fn examples(examples: &BTreeSet<inventory::Example>) -> Vec<Example> {
+pub(in crate::facts) fn examples(examples: &SortedSet<inventory::Example>) -> Vec<Example> {
     examples
         .iter()
         .take(inventory::MAX_EXAMPLES)

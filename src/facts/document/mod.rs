@@ -24,10 +24,11 @@ pub const SCHEMA_VERSION: &str = "1.0";
 
 /// Everything about the container images of a cluster. What is unknown or was not looked at is absent; an empty array
 /// means looked and found none.
+// `M` is how the manifests are held, which are most of it: as they are, or packed, to be written.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ImageFacts {
+pub struct ImageFacts<M = Vec<Manifest>> {
     /// `1.x`; a higher minor version adds fields, codes and classes
     #[schemars(regex(pattern = r"^1\.[0-9]+$"))]
     pub schema_version: String,
@@ -47,7 +48,7 @@ pub struct ImageFacts {
     /// one for each distinct normalized reference, sorted by it
     pub images: Vec<Image>,
     /// each document looked at, once, sorted by digest
-    pub manifests: Vec<Manifest>,
+    pub manifests: M,
     /// images on nodes that no object uses; absent when no node told its images
     pub unused_on_nodes: Option<Vec<UnusedImage>>,
     /// what is wrong, worst first
@@ -56,6 +57,29 @@ pub struct ImageFacts {
     pub gaps: Vec<Gap>,
     /// counts over all of the above
     pub summary: Summary,
+}
+
+impl<M> ImageFacts<M> {
+    /// The same with other manifests.
+    pub fn with_manifests<N>(self, manifests: N) -> ImageFacts<N> {
+        let Self { schema_version, kind, complete, run, source, redaction, nodes, images, .. } = self;
+        let Self { unused_on_nodes, findings, gaps, summary, .. } = self;
+        ImageFacts {
+            schema_version,
+            kind,
+            complete,
+            run,
+            source,
+            redaction,
+            nodes,
+            images,
+            manifests,
+            unused_on_nodes,
+            findings,
+            gaps,
+            summary,
+        }
+    }
 }
 
 /// Where the objects came from.

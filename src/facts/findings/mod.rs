@@ -21,6 +21,7 @@ use super::rules::identity;
 use crate::cluster::inventory::{self, ImageName, ImageUse, Inventory, UserKey};
 use crate::image::Reference;
 use crate::resolve::{Answer, Resolution};
+use crate::sorted::SortedSet;
 use crate::vocabulary::{FindingCode, Role, Severity};
 use evidence::Evidence;
 
@@ -43,7 +44,7 @@ struct Draft {
     remedy: Option<String>,
     evidence: Evidence,
     subjects: BTreeSet<Subject>,
-    examples: BTreeSet<inventory::Example>,
+    examples: SortedSet<inventory::Example>,
     /// of the events that tell it
     seen: Option<(jiff::Timestamp, jiff::Timestamp)>,
 }
@@ -111,7 +112,7 @@ impl<'a> View<'a> {
     }
 
     /// The owner itself; of ownerless pods the examples.
-    fn subjects_of(&self, key: &UserKey, pods: Option<&BTreeSet<inventory::Example>>) -> Vec<Subject> {
+    fn subjects_of(&self, key: &UserKey, pods: Option<&SortedSet<inventory::Example>>) -> Vec<Subject> {
         let namespace = Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty());
         let subject =
             |name: &str| Subject { kind: key.kind.clone(), namespace: namespace.clone(), name: name.to_owned() };
@@ -126,7 +127,7 @@ impl<'a> View<'a> {
     }
 
     /// The pods that run the image, as examples.
-    fn running_examples(&self) -> BTreeSet<inventory::Example> {
+    fn running_examples(&self) -> SortedSet<inventory::Example> {
         self.usage.running.values().flat_map(|running| running.examples.iter().cloned()).collect()
     }
 }

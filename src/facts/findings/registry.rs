@@ -49,11 +49,11 @@ pub(super) fn offers(view: &View<'_>) -> Vec<Platform> {
     let Some(answer) = view.answer else { return Vec::new() };
     let named = answer.named.as_ref().and_then(|named| view.resolution?.documents.get(&named.digest));
     let mut offers: Vec<Platform> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
-    match named.map(|looked| (&looked.document, &looked.config)) {
+    match named.map(|looked| (&*looked.document, &looked.config)) {
         Some((Document::Index(index), _)) => {
             offers.extend(index.entries.iter().filter_map(|entry| entry.platform.clone()));
         }
-        Some((_, Some((_, config)))) => offers.extend(config.platform.clone()),
+        Some((_, Some((_, config)))) => offers.extend(config.platform().cloned()),
         _ => {}
     }
     offers.sort();
@@ -90,7 +90,7 @@ fn mislabeled(view: &View<'_>, answer: &Answer) -> Vec<Mislabeled> {
         .iter()
         .filter_map(|variant| {
             let (_, config) = documents?.get(&variant.digest)?.config.as_ref()?;
-            let config_platform = config.platform.clone()?;
+            let config_platform = config.platform()?.clone();
             let (digest, platform) = (variant.digest.clone(), variant.platform.clone());
             platform.distance_to(&config_platform).is_none().then_some(Mislabeled { digest, platform, config_platform })
         })

@@ -116,7 +116,7 @@ fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
 /// An index, the manifests that it names, and the configs of those that were read.
 fn members<'a>(resolution: &'a Resolution, index: &'a Digest) -> BTreeSet<&'a Digest> {
     let mut members = BTreeSet::from([index]);
-    if let Some(Document::Index(entries)) = resolution.documents.get(index).map(|looked| &looked.document) {
+    if let Some(Document::Index(entries)) = resolution.documents.get(index).map(|looked| &*looked.document) {
         for entry in &entries.entries {
             members.insert(&entry.descriptor.digest);
             members.extend(config_of(resolution, &entry.descriptor.digest));

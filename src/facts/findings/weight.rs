@@ -42,7 +42,7 @@ fn slow(view: &View<'_>) -> Option<Draft> {
 fn legacy(view: &View<'_>) -> Option<Draft> {
     let digest = &view.answer?.named.as_ref()?.digest;
     let looked = view.resolution?.documents.get(digest)?;
-    let (Document::Legacy(_), Some(reference)) = (&looked.document, view.reference) else { return None };
+    let (Document::Legacy(_), Some(reference)) = (&*looked.document, view.reference) else { return None };
     Some(Draft {
         code: FindingCode::LegacyManifest,
         message: "the manifest is Docker schema 1, which containerd 2 no longer pulls".to_owned(),
@@ -56,10 +56,10 @@ fn legacy(view: &View<'_>) -> Option<Draft> {
 
 fn large(view: &View<'_>) -> Option<Draft> {
     let (variant, looked, bytes) = largest(view).filter(|(_, _, bytes)| *bytes > LARGE_BYTES)?;
-    let Document::Image(manifest) = &looked.document else { return None };
+    let Document::Image(manifest) = &*looked.document else { return None };
     let (at, layer) = manifest.layers.iter().enumerate().max_by_key(|(_, layer)| layer.size)?;
-    let steps = looked.config.iter().flat_map(|(_, config)| &config.history).filter(|step| !step.empty_layer);
-    let steps: Vec<_> = steps.collect();
+    let history = looked.config.as_ref().map(|(_, config)| config.unpack().history).unwrap_or_default();
+    let steps: Vec<_> = history.iter().filter(|step| !step.empty_layer).collect();
     let step = steps.get(at).filter(|_| steps.len() == manifest.layers.len());
     let made_by = step.and_then(|step| step.created_by.clone());
     let remedy = match &made_by {
@@ -93,7 +93,7 @@ fn largest<'a>(view: &View<'a>) -> Option<(&'a Variant, &'a Looked, u64)> {
     let resolution = view.resolution?;
     let sized = view.answer?.variants.iter().filter_map(|variant| {
         let looked = resolution.documents.get(&variant.digest)?;
-        match &looked.document {
+        match &*looked.document {
             Document::Image(manifest) => Some((variant, looked.as_ref(), manifest.compressed_bytes())),
             _ => None,
         }

@@ -12,7 +12,7 @@ mod walk;
 
 pub use record::{Redaction, Redactions, Rule};
 
-use super::document::ImageFacts;
+use super::document::{ImageFacts, Manifest};
 use crate::vocabulary::RedactionMode;
 use record::Recorder;
 use span::{Span, masked, merged};
@@ -22,12 +22,49 @@ pub const MASK: &str = "***HIDDEN***";
 
 /// Masks the secrets in `facts`, as its `redaction.mode` says.
 pub fn redact(facts: &mut ImageFacts) -> Redactions {
-    let mode = facts.redaction.mode;
-    let mut masker = Masker { strict: mode == RedactionMode::Strict, recorder: Recorder::new() };
-    if mode != RedactionMode::Off {
-        walk::walk(facts, &mut masker);
+    let mut redactor = Redactor::new(facts.redaction.mode);
+    redactor.begin(facts);
+    facts.manifests.iter_mut().enumerate().for_each(|(at, manifest)| redactor.manifest(at, manifest));
+    redactor.end(facts);
+    redactor.finish()
+}
+
+/// Masks the secrets in a document, part after part.
+pub(super) struct Redactor {
+    mode: RedactionMode,
+    masker: Masker,
+}
+
+impl Redactor {
+    pub(super) fn new(mode: RedactionMode) -> Self {
+        Self { mode, masker: Masker { strict: mode == RedactionMode::Strict, recorder: Recorder::new() } }
     }
-    masker.recorder.finish(mode)
+
+    /// What stands before the manifests.
+    pub(super) fn begin<M>(&mut self, facts: &mut ImageFacts<M>) {
+        if self.mode != RedactionMode::Off {
+            walk::begin(facts, &mut self.masker);
+        }
+    }
+
+    /// The manifest that stands at place `at`.
+    pub(super) fn manifest(&mut self, at: usize, manifest: &mut Manifest) {
+        if self.mode != RedactionMode::Off {
+            walk::manifest(&format!("/manifests/{at}"), manifest, &mut self.masker);
+        }
+    }
+
+    /// What stands after the manifests.
+    pub(super) fn end<M>(&mut self, facts: &mut ImageFacts<M>) {
+        if self.mode != RedactionMode::Off {
+            walk::end(facts, &mut self.masker);
+        }
+    }
+
+    /// What was masked.
+    pub(super) fn finish(self) -> Redactions {
+        self.masker.recorder.finish(self.mode)
+    }
 }
 
 /// Masks one text after the other, in the document's order.

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::{Masker, hidden};
 use crate::facts::document::{Build, Config, Finding, Image, ImageFacts, Manifest};
 
-/// Masks every text of `facts` that someone else wrote.
-pub(super) fn walk(facts: &mut ImageFacts, masker: &mut Masker) {
+/// Masks every text that someone else wrote and that stands before the manifests.
+pub(super) fn begin<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
     arrange(facts);
     optional(masker, "/source/context", &mut facts.source.context);
     for (at, path) in facts.source.paths.iter_mut().flatten().enumerate() {
@@ -17,9 +17,10 @@ pub(super) fn walk(facts: &mut ImageFacts, masker: &mut Masker) {
     for (at, image) in facts.images.iter_mut().enumerate() {
         walk_image(&format!("/images/{at}"), image, masker);
     }
-    for (at, manifest) in facts.manifests.iter_mut().enumerate() {
-        walk_manifest(&format!("/manifests/{at}"), manifest, masker);
-    }
+}
+
+/// Masks every text that someone else wrote and that stands after the manifests.
+pub(super) fn end<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
     for (at, finding) in facts.findings.iter_mut().enumerate() {
         walk_finding(&format!("/findings/{at}"), finding, masker);
     }
@@ -29,7 +30,7 @@ pub(super) fn walk(facts: &mut ImageFacts, masker: &mut Masker) {
 }
 
 /// Sorts by what will be read: an invalid reference may be a URL with a password, and masked it may belong elsewhere.
-fn arrange(facts: &mut ImageFacts) {
+fn arrange<M>(facts: &mut ImageFacts<M>) {
     facts.images.sort_by_cached_key(|image| hidden(&image.reference));
     facts.findings.sort_by_cached_key(|finding| {
         let image = finding.image.as_deref().map(hidden);
@@ -50,7 +51,8 @@ fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
     }
 }
 
-fn walk_manifest(place: &str, manifest: &mut Manifest, masker: &mut Masker) {
+/// Masks every text of a manifest that someone else wrote.
+pub(super) fn manifest(place: &str, manifest: &mut Manifest, masker: &mut Masker) {
     if let Some(config) = &mut manifest.config {
         walk_config(&format!("{place}/config"), config, masker);
     }

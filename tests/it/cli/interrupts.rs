@@ -19,13 +19,13 @@ use crate::fake_api::{self, Plan};
 const PODS: &str = "/api/v1/pods";
 
 /// Waits until something came true.
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(super) async fn until(mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub(super) fn signal(child: &Child, name: &str) {
     // The child may have ended by itself; then its exit code tells.
     let id = child.id().unwrap().to_string();
     std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
@@ -34,18 +34,18 @@ fn signal(child: &Child, name: &str) {
 const JSON: [&str; 3] = ["collect", "--progress", "json"];
 
 /// Starts to collect, with the events going to a file that can be read meanwhile.
-fn start(program: &Program, more: &[&str]) -> Child {
+pub(super) fn start(program: &Program, more: &[&str]) -> Child {
     let events = File::create(program.home().join("events")).unwrap();
     program.command(&[&JSON[..], more].concat()).stdout(events).stdin(Stdio::piped()).spawn().unwrap()
 }
 
 /// The events so far.
-fn told(program: &Program) -> String {
+pub(super) fn told(program: &Program) -> String {
     std::fs::read_to_string(program.home().join("events")).unwrap()
 }
 
 /// Asserts that the last event tells of a bundle that is incomplete for `reason`, and gives the bundle.
-fn incomplete(program: &Program, reason: &str) -> Bundle {
+pub(super) fn incomplete(program: &Program, reason: &str) -> Bundle {
     let events = events(&told(program));
     let last = events.last().unwrap();
     assert_eq!((text(&last["event"]), text(&last["reason"])), ("finished", reason), "{last}");

@@ -1,6 +1,6 @@
 //! Real documents with anything changed in them: they are read or refused, and what is read makes valid facts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::sync::{Arc, LazyLock};
 
@@ -16,6 +16,7 @@ use imagefacts::image::{Digest, Document, ImageConfig, Platform, Reference};
 use imagefacts::render;
 use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant};
 use imagefacts::sample::Sample;
+use imagefacts::sorted::SortedMap;
 use imagefacts::vocabulary::{ImageStatus, RedactionMode, Via};
 use proptest::prelude::*;
 use proptest::sample::Index as Place;
@@ -157,8 +158,8 @@ fn resolution(index: Vec<u8>, manifest: Vec<u8>, config: &[u8]) -> Resolution {
         };
         variants
             .extend(platform.filter(|_| own.is_some()).map(|platform| Variant { platform, digest: digest.clone() }));
-        let config = own.zip(config.clone());
-        let looked = Looked { digest: digest.clone(), media_type, document, config };
+        let config = own.zip(config.clone().map(|config| Arc::new(ImageConfig::clone(&config).into())));
+        let looked = Looked { digest: digest.clone(), media_type, document: Arc::new(document), config };
         resolution.documents.insert(digest, Arc::new(looked));
     }
     let named = resolution.documents.keys().next().map(|digest| Named {
@@ -175,7 +176,7 @@ fn resolution(index: Vec<u8>, manifest: Vec<u8>, config: &[u8]) -> Resolution {
         named,
         variants: variants.into_iter().collect(),
         missing: Vec::new(),
-        running: BTreeMap::new(),
+        running: SortedMap::new(),
         access: Vec::new(),
         failures: Vec::new(),
         requests: 1,
@@ -198,7 +199,7 @@ fn facts_of(resolution: &Resolution, redaction: RedactionMode) -> ImageFacts {
         cluster_fallback: true,
         stopped: None,
     };
-    let mut facts = assemble(&inventory, Some(resolution), context);
+    let mut facts = assemble(inventory, Some(resolution.clone()), context).whole();
     redact::redact(&mut facts);
     facts
 }

@@ -243,3 +243,51 @@ async fn an_image_has_its_deadline() {
     assert_eq!(failure.class, ErrorClass::Server);
     assert!((1..5).contains(&failure.attempts), "{}", failure.attempts);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_late_is_told_of_with_the_limit_that_would_help() {
+    let seconds = Duration::from_secs;
+    for (request, image, run, flag) in
+        [(2, 60, 600, "--registry-timeout"), (60, 2, 600, "--image-timeout"), (60, 60, 2, "--timeout")]
+    {
+        for silence in ["", "HTTP/1.1 200 OK\r\ncontent-length: 34\r\n\r\n{"] {
+            let server = Server::http(move |_| Reply::Stall(silence)).await;
+            let (request_timeout, image_timeout) = (seconds(request), seconds(image));
+            let limits = Limits { retries: 0, request_timeout, image_timeout, ..Limits::default() };
+            let (options, stop) = (RegistryOptions::default(), Stop::at(Instant::now() + seconds(run + 1)));
+            let client = RegistryClient::new(&options, &limits, Clock::System, Events::none(), stop).unwrap();
+            let session = client.session();
+            let failure = session.manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
+            match flag {
+                // Nobody is told what would have been: the run has ended.
+                "--timeout" => assert_eq!(failure.class, ErrorClass::Canceled),
+                _ => {
+                    assert_eq!(failure.class, ErrorClass::Timeout);
+                    assert!(failure.message.ends_with(&format!("allow more with {flag}")), "{}", failure.message);
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_told_of_with_the_limit_that_would_help() {
+    for (image, run, flag) in [(20, 600, "--image-timeout"), (600, 20, "--timeout")] {
+        let seconds = Duration::from_secs;
+        let server = Server::http(|seen| match seen.nth {
+            0 => reply(200, document().0),
+            _ => reply(429, "").with("retry-after", "60"),
+        })
+        .await;
+        let limits = Limits { image_timeout: seconds(image), ..Limits::default() };
+        let (options, stop) = (RegistryOptions::default(), Stop::at(Instant::now() + seconds(run)));
+        let client = RegistryClient::new(&options, &limits, Clock::System, Events::none(), stop).unwrap();
+        let (waiting, repository) = (client.session(), server.repository("a"));
+        // Its time runs already when another image is told to wait.
+        waiting.manifest(&repository, "1", &Credential::Anonymous).await.unwrap();
+        client.session().manifest(&repository, "2", &Credential::Anonymous).await.unwrap_err();
+        let failure = waiting.manifest(&repository, "3", &Credential::Anonymous).await.unwrap_err();
+        assert_eq!((failure.class, failure.attempts), (ErrorClass::RateLimited, 0));
+        assert!(failure.message.ends_with(&format!("or allow more with {flag}")), "{}", failure.message);
+    }
+}

@@ -3,7 +3,10 @@
 mod auth;
 pub(crate) mod certificates;
 mod faults;
+mod held;
 mod hostile;
+mod http2;
+mod in_flight;
 mod mirrors;
 mod named_files;
 pub(crate) mod server;

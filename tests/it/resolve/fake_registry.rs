@@ -12,12 +12,12 @@ use base64::Engine as _;
 use imagefacts::image::{Digest, Reference};
 use serde_json::{Value, json};
 
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(super) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
 /// Put together from parts; serves until it is dropped.
-pub(super) struct FakeRegistry {
+pub(crate) struct FakeRegistry {
     address: SocketAddr,
     shelf: Arc<Shelf>,
     server: tokio::task::JoinHandle<()>,
@@ -42,23 +42,23 @@ struct Shelf {
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub(super) path: String,
-    pub(super) method: Method,
+pub(crate) struct Asked {
+    pub(crate) path: String,
+    pub(crate) method: Method,
     /// of Basic authorization
-    pub(super) user: Option<String>,
+    pub(crate) user: Option<String>,
 }
 
 /// An image that was put.
 #[derive(Clone)]
-pub(super) struct Put {
-    pub(super) manifest: Digest,
-    pub(super) config: Digest,
-    pub(super) descriptor: Value,
+pub(crate) struct Put {
+    pub(crate) manifest: Digest,
+    pub(crate) config: Digest,
+    pub(crate) descriptor: Value,
 }
 
 impl FakeRegistry {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let shelf = Arc::new(Shelf::default());
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&shelf));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,16 +67,16 @@ impl FakeRegistry {
         Self { address, shelf, server }
     }
 
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         self.address.to_string()
     }
 
-    pub(super) fn reference(&self, name: &str) -> Reference {
+    pub(crate) fn reference(&self, name: &str) -> Reference {
         Reference::parse(&format!("{}/{name}", self.address)).unwrap()
     }
 
     /// Puts a document under its digest, and under `tag` where there is one.
-    pub(super) fn put(&self, repository: &str, tag: Option<&str>, media_type: &str, document: &Value) -> Digest {
+    pub(crate) fn put(&self, repository: &str, tag: Option<&str>, media_type: &str, document: &Value) -> Digest {
         let bytes = Bytes::from(serde_json::to_vec(document).unwrap());
         let digest = Digest::of(&bytes);
         let mut content = self.shelf.content.lock().unwrap();
@@ -87,7 +87,7 @@ impl FakeRegistry {
     }
 
     /// Puts an image for `platform`, told from others by `name`.
-    pub(super) fn put_image(&self, repository: &str, tag: Option<&str>, platform: &str, name: &str) -> Put {
+    pub(crate) fn put_image(&self, repository: &str, tag: Option<&str>, platform: &str, name: &str) -> Put {
         let (os, architecture) = platform.split_once('/').unwrap();
         let config = json!({"os": os, "architecture": architecture, "config": {"Labels": {"name": name}}});
         let bytes = Bytes::from(serde_json::to_vec(&config).unwrap());
@@ -107,7 +107,7 @@ impl FakeRegistry {
     }
 
     /// Puts an index of `entries`.
-    pub(super) fn put_index(&self, repository: &str, tag: Option<&str>, entries: &[Value]) -> (Digest, Value) {
+    pub(crate) fn put_index(&self, repository: &str, tag: Option<&str>, entries: &[Value]) -> (Digest, Value) {
         let document = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         let digest = self.put(repository, tag, INDEX, &document);
         let size = serde_json::to_vec(&document).unwrap().len();
@@ -116,7 +116,7 @@ impl FakeRegistry {
     }
 
     /// Lets the referrers API list `pages` for a digest.
-    pub(super) fn put_referrers(&self, repository: &str, digest: &Digest, pages: &[Vec<Value>]) {
+    pub(crate) fn put_referrers(&self, repository: &str, digest: &Digest, pages: &[Vec<Value>]) {
         let path = |page: usize| match page {
             0 => format!("{repository}/referrers/{digest}"),
             page => format!("{repository}/referrers/{digest}?page={page}"),
@@ -133,52 +133,57 @@ impl FakeRegistry {
     }
 
     /// Forgets a tag or a digest.
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.shelf.content.lock().unwrap().remove(path).unwrap();
     }
 
     /// Lets nobody but `users` (whose password is `right`) read `repository`.
-    pub(super) fn restrict(&self, repository: &str, users: &[&str]) {
+    pub(crate) fn restrict(&self, repository: &str, users: &[&str]) {
         let users = users.iter().map(|user| (*user).to_owned()).collect();
         self.shelf.readers.lock().unwrap().insert(repository.to_owned(), users);
     }
 
     /// Wants a token for `repository`. It is given to those who show the password `right`, or none.
-    pub(super) fn want_token(&self, repository: &str) {
+    pub(crate) fn want_token(&self, repository: &str) {
         self.shelf.token_wanted.lock().unwrap().insert(repository.to_owned());
     }
 
     /// Never answers `path`.
-    pub(super) fn silence(&self, path: &str) {
+    pub(crate) fn silence(&self, path: &str) {
         self.shelf.silent.lock().unwrap().insert(path.to_owned());
     }
 
+    /// Answers everything again.
+    pub(crate) fn speak(&self) {
+        self.shelf.silent.lock().unwrap().clear();
+    }
+
     /// Says of no document any more which digest it has.
-    pub(super) fn say_no_digest(&self) {
+    pub(crate) fn say_no_digest(&self) {
         self.shelf.says_no_digest.store(true, Ordering::SeqCst);
     }
 
     /// How often anything was asked for by HEAD and by GET since this was asked last.
-    pub(super) fn heads_and_gets(&self) -> (usize, usize) {
+    pub(crate) fn heads_and_gets(&self) -> (usize, usize) {
         let log = std::mem::take(&mut *self.shelf.log.lock().unwrap());
         let of = |method| log.iter().filter(|asked| asked.method == method).count();
         (of(Method::HEAD), of(Method::GET))
     }
 
     /// What was asked for, in order.
-    pub(super) fn log(&self) -> Vec<Asked> {
+    pub(crate) fn log(&self) -> Vec<Asked> {
         self.shelf.log.lock().unwrap().clone()
     }
 
     /// How often each path was asked for.
-    pub(super) fn counts(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         self.log().into_iter().for_each(|asked| *counts.entry(asked.path).or_default() += 1);
         counts
     }
 
     /// How often anything was asked for with a password of `user`.
-    pub(super) fn count_of(&self, user: &str) -> usize {
+    pub(crate) fn count_of(&self, user: &str) -> usize {
         self.log().iter().filter(|asked| asked.user.as_deref() == Some(user)).count()
     }
 }

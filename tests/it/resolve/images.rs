@@ -36,7 +36,7 @@ async fn an_image_without_an_index_costs_two_requests() {
     let looked = &resolution.documents[&put.manifest];
     let (descriptor, config) = looked.config.as_ref().unwrap();
     assert_eq!(descriptor.as_ref().unwrap().digest, put.config);
-    assert_eq!(config.labels["name"], "app");
+    assert_eq!(config.unpack().labels["name"], "app");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn an_entry_and_a_config_that_disagree_are_both_kept_and_told() {
     let answer = &resolution.answers[&registry.reference("app:1")];
     assert_eq!((answer.status, platforms(answer)), (ImageStatus::Resolved, strings(&["linux/arm64"])));
     let config = &resolution.documents[&put.manifest].config.as_ref().unwrap().1;
-    assert_eq!(config.platform, Some(Platform::new("linux", "amd64", None)));
+    assert_eq!(config.platform(), Some(&Platform::new("linux", "amd64", None)));
     let [failure] = answer.failures.as_slice() else { panic!("{:?}", answer.failures) };
     assert_eq!((failure.stage, failure.class), (ErrorStage::Config, ErrorClass::InvalidContent));
     assert_eq!(failure.platform, Some(Platform::new("linux", "arm64", None)));
@@ -217,8 +217,8 @@ async fn artifacts_and_schema_1_need_no_config() {
     for answer in resolution.answers.values() {
         assert_eq!((answer.status, missing(answer)), (ImageStatus::Resolved, vec![]), "{answer:?}");
     }
-    let legacy = resolution.documents.values().find(|looked| matches!(looked.document, Document::Legacy(_))).unwrap();
-    assert_eq!(legacy.config.as_ref().unwrap().1.env, ["A=b"]);
+    let legacy = resolution.documents.values().find(|looked| matches!(*looked.document, Document::Legacy(_))).unwrap();
+    assert_eq!(legacy.config.as_ref().unwrap().1.unpack().env, ["A=b"]);
 }
 
 #[tokio::test]

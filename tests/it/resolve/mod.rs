@@ -4,12 +4,15 @@ mod access;
 mod attachments;
 mod cache;
 mod course;
-mod fake_registry;
+mod deadlines;
+pub(crate) mod fake_registry;
+mod flights;
 mod growing;
 mod images;
 mod running;
+mod soak;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,12 +28,14 @@ use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
 use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::sorted::{SortedMap, SortedSet};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
 
 /// How images are resolved in a test, and what was told of it.
 struct Bench {
     limits: Limits,
+    options: RegistryOptions,
     fallback: Fallback,
     attachments: Attachments,
     secrets: Secrets,
@@ -79,6 +84,7 @@ impl Bench {
     fn new() -> Self {
         Self {
             limits: Limits { retries: 0, ..Limits::default() },
+            options: RegistryOptions::default(),
             fallback: Fallback::BestEffort,
             attachments: Attachments::default(),
             secrets: Secrets::default(),
@@ -96,8 +102,7 @@ impl Bench {
 
     async fn resolve(&self, wants: impl futures::Stream<Item = Want>) -> Resolution {
         let events = Events::to(Arc::clone(&self.events) as Arc<dyn Sink>);
-        let options = RegistryOptions::default();
-        let client = RegistryClient::new(&options, &self.limits, Clock::System, events.clone(), self.stop.clone());
+        let client = RegistryClient::new(&self.options, &self.limits, Clock::System, events.clone(), self.stop.clone());
         let reader: Arc<dyn PullSecretReader> = Arc::new(self.secrets.clone());
         let resolver = Resolver {
             client: client.unwrap(),
@@ -137,11 +142,11 @@ fn these(platforms: &[&str]) -> WantedPlatforms {
 
 /// Wants an image for `platforms`; no pods, nothing that runs.
 fn want(reference: Reference, platforms: &[&str]) -> Want {
-    Want { reference, platforms: these(platforms), running: BTreeMap::new(), contexts: BTreeSet::new() }
+    Want { reference, platforms: these(platforms), running: SortedMap::new(), contexts: SortedSet::new() }
 }
 
 /// Digests as a runtime reports them that got them from a repository.
-fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> BTreeMap<Digest, ReportedAs> {
+fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> SortedMap<Digest, ReportedAs> {
     digests.into_iter().map(|digest| (digest.clone(), ReportedAs::RepoDigest)).collect()
 }
 

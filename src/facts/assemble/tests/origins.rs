@@ -29,7 +29,7 @@ fn an_index_tells_its_attestations_to_itself_and_to_its_images() {
     let index = Looked {
         digest: digest("index"),
         media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
-        document: Document::Index(index),
+        document: Arc::new(Document::Index(index)),
         config: None,
     };
     let mut resolution = Resolution::default();
@@ -87,7 +87,7 @@ fn what_was_looked_up_is_told_beside_what_the_index_names() {
         artifact_type: Some("application/spdx+json".to_owned()),
     };
     let document =
-        Document::Index(Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() });
+        Arc::new(Document::Index(Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() }));
     let looked = Looked { digest: index.clone(), media_type: "m".to_owned(), document, config: None };
     let mut resolution = Resolution::default();
     resolution.documents.insert(index.clone(), Arc::new(looked));

@@ -135,8 +135,12 @@ fn one_image_under_several_digests_is_no_disagreement() {
         artifact_type: None,
     };
     let index = Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() };
-    let index =
-        Looked { digest: digest("index"), media_type: "i".into(), document: Document::Index(index), config: None };
+    let index = Looked {
+        digest: digest("index"),
+        media_type: "i".into(),
+        document: Arc::new(Document::Index(index)),
+        config: None,
+    };
     for looked in [looked, index] {
         resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
     }
@@ -302,7 +306,8 @@ fn a_schema_1_manifest_is_legacy() {
     let mut resolution = answered(|answer| answer.variants.clear());
     let named = resolution.answers.values().next().unwrap().named.clone().unwrap().digest;
     let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws".to_owned();
-    let looked = Looked { digest: named.clone(), media_type, document: Document::Legacy(legacy), config: None };
+    let looked =
+        Looked { digest: named.clone(), media_type, document: Arc::new(Document::Legacy(legacy)), config: None };
     assert_eq!(codes(&find(&running(&[]), Some(&resolution))), []);
     resolution.documents.insert(named, Arc::new(looked));
     let finding = only(FindingCode::LegacyManifest, &running(&[]), Some(&resolution));
@@ -315,12 +320,12 @@ fn an_image_is_large_above_2_gib() {
         let mut resolution = answered(|_| ());
         for looked in resolution.documents.values_mut() {
             let looked = Arc::get_mut(looked).unwrap();
-            if let Document::Image(manifest) = &mut looked.document {
+            if let Document::Image(manifest) = Arc::make_mut(&mut looked.document) {
                 manifest.layers[0].size = bytes;
             }
             let step = History { created_by: Some("COPY models /models".to_owned()), ..History::default() };
             let config = ImageConfig { history: vec![step], ..ImageConfig::default() };
-            looked.config = Some((None, Arc::new(config)));
+            looked.config = Some((None, Arc::new(config.into())));
         }
         let findings = find(&running(&[]), Some(&resolution));
         assert_eq!(codes(&findings), if large { vec![FindingCode::LargeImage] } else { vec![] });

@@ -2,7 +2,7 @@
 //!
 //! An image has a dozen collections, most with one entry, and there are thousands of images: the smallest node of a
 //! `BTreeMap` has room for eleven entries, which would be most of a run's memory. These are sorted vectors. Looking
-//! something up is as fast; adding takes time with the size, which is small, or grows in order.
+//! something up is as fast. Adding one takes time with the size, so that what may be large is gathered elsewhere first.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -197,7 +197,20 @@ impl<T> Default for SortedSet<T> {
 
 impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
-        entries.into_iter().for_each(|(key, value)| drop(self.insert(key, value)));
+        // All at once: to put each in its place would take time with the square of many.
+        self.0.extend(entries);
+        if !self.0.is_sorted_by(|(one, _), (other, _)| one < other) {
+            self.0.sort_by(|(one, _), (other, _)| one.cmp(other));
+            // Of several values for a key the last one counts.
+            self.0.dedup_by(|later, first| {
+                let is_same = later.0 == first.0;
+                if is_same {
+                    std::mem::swap(&mut later.1, &mut first.1);
+                }
+                is_same
+            });
+        }
+        self.0.shrink_to_fit();
     }
 }
 

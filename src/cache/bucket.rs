@@ -42,7 +42,8 @@ impl Bucket {
             return Err(io::Error::new(ErrorKind::InvalidData, format!("{name} is no entry")));
         }
         let Some(file) = known(fs::File::open(&path))? else { return Ok(None) };
-        let mut content = Vec::new();
+        // One more than there should be, so that the end is seen by the first read.
+        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
         file.take(limit).read_to_end(&mut content)?;
         Ok(Some(content))
     }

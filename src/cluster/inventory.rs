@@ -88,8 +88,8 @@ pub struct Node {
 pub struct NodeImage {
     /// the node
     pub node: Arc<str>,
-    /// names by tag and by digest, without `<none>`
-    pub names: Vec<String>,
+    /// names by tag and by digest, without `<none>`; many nodes tell the same ones
+    pub names: Vec<Arc<str>>,
     /// bytes on disk, as the runtime reports them
     pub size_bytes: u64,
 }
@@ -120,7 +120,9 @@ pub struct ImageUse {
     pub pull_failures: SortedMap<String, PullFailure>,
     /// with which pull secrets it is pulled
     pub contexts: SortedSet<PullContext>,
-    /// where it runs, and where it may run
+    /// the nodes that pods were scheduled to and that run nothing of it yet, sorted
+    pub nodes: Vec<Arc<str>>,
+    /// where pods that are not scheduled yet, and those of its templates, may run
     pub placements: SortedSet<Placement>,
 }
 
@@ -202,8 +204,8 @@ pub enum ReportedAs {
 pub struct Running {
     /// how many pods
     pub pods: u64,
-    /// on which nodes
-    pub nodes: SortedSet<Arc<str>>,
+    /// on which nodes, sorted
+    pub nodes: Vec<Arc<str>>,
     /// the first by name
     pub examples: SortedSet<Example>,
     /// whether a container of them runs now or has run (its image was pulled)
@@ -292,6 +294,19 @@ impl Field {
     }
 }
 
+impl ImageUse {
+    /// The nodes that pods were scheduled to which use the image; some may come twice.
+    pub fn scheduled_to(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.running.values().flat_map(|running| &running.nodes).chain(&self.nodes)
+    }
+
+    /// Whether a pod that uses the image was scheduled to `node`.
+    pub fn is_on(&self, node: &Node) -> bool {
+        let mut nodes = self.running.values().map(|running| &running.nodes).chain([&self.nodes]);
+        nodes.any(|nodes| nodes.binary_search(&node.name).is_ok())
+    }
+}
+
 impl User {
     /// Whether nothing shows that what it names is an image at all.
     pub fn is_guess(&self) -> bool {
@@ -312,14 +327,15 @@ impl Inventory {
 /// `None` when no node is known, so that nothing can be said.
 pub fn wanted_platforms(nodes: Option<&[Node]>, usage: &ImageUse) -> Option<Vec<NodePlatform>> {
     let nodes = nodes.filter(|nodes| !nodes.is_empty())?;
-    let mut wanted: BTreeSet<&NodePlatform> = BTreeSet::new();
+    // An image may run on thousands of nodes out of thousands: they are not compared one by one.
+    let platform_of = |name: &Arc<str>| {
+        let place = nodes.binary_search_by(|node| node.name.cmp(name)).ok();
+        place.and_then(|place| nodes.get(place)).map(|node| &node.platform)
+    };
+    let mut wanted: SortedSet<&NodePlatform> = usage.scheduled_to().filter_map(platform_of).collect();
     for placement in &usage.placements {
         match placement {
-            // An image may run on thousands of nodes out of thousands: they are not compared one by one.
-            Placement::On(name) => {
-                let place = nodes.binary_search_by(|node| node.name.cmp(name)).ok();
-                wanted.extend(place.and_then(|place| nodes.get(place)).map(|node| &node.platform));
-            }
+            Placement::On(name) => wanted.extend(platform_of(name)),
             Placement::Selected(_) | Placement::Anywhere => {
                 wanted.extend(nodes.iter().filter(|node| placement.admits(node)).map(|node| &node.platform));
             }

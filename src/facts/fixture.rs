@@ -67,7 +67,7 @@ pub(super) fn waits(usage: &mut ImageUse, reason: &str, message: &str, node: &st
 pub(super) fn runs(usage: &mut ImageUse, digest: &Digest, node: &str) {
     let running: &mut Running = usage.running.or_default(digest.clone());
     running.pods += 1;
-    running.nodes.insert(node.into());
+    running.nodes.push(node.into());
     running.examples.insert(example(&format!("web-{node}"), node));
     running.started = true;
     usage.placements.insert(Placement::On(node.into()));
@@ -108,7 +108,7 @@ pub(super) fn inventory() -> Inventory {
 }
 
 pub(super) fn node_image(node: &str, names: &[&str], size_bytes: u64) -> NodeImage {
-    NodeImage { node: node.into(), names: names.iter().map(ToString::to_string).collect(), size_bytes }
+    NodeImage { node: node.into(), names: names.iter().map(|&name| name.into()).collect(), size_bytes }
 }
 
 /// The registry answers for a reference: an image of one layer for each platform.

@@ -1,7 +1,7 @@
 //! A server that is asked: which protocol it speaks, and whether it can be reached. All images of a run learn together.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::MutexGuard;
@@ -19,6 +19,9 @@ pub(super) struct Endpoint {
     contact: AtomicU8,
     /// held by whoever makes the first contact
     first: tokio::sync::Mutex<()>,
+    /// held by whoever finds out what it speaks, and whether somebody has tried to
+    word: tokio::sync::Mutex<()>,
+    was_asked: AtomicBool,
 }
 
 /// Nobody knows whether the server can be reached.
@@ -36,9 +39,40 @@ pub(super) enum Admission<'a> {
     First(#[expect(dead_code, reason = "it is a lock")] MutexGuard<'a, ()>),
 }
 
+/// The right to be the first to speak to a server.
+pub(super) struct FirstWord<'a> {
+    _lock: MutexGuard<'a, ()>,
+    endpoint: &'a Endpoint,
+}
+
+impl FirstWord<'_> {
+    /// The server was asked, whatever came of it. Without this, the next one tries.
+    pub(super) fn said(self) {
+        self.endpoint.was_asked.store(true, Relaxed);
+    }
+}
+
 impl Endpoint {
     fn new(origins: Vec<Url>) -> Self {
-        Self { origins, spoken: OnceLock::new(), contact: AtomicU8::new(UNKNOWN), first: tokio::sync::Mutex::default() }
+        Self {
+            origins,
+            spoken: OnceLock::new(),
+            contact: AtomicU8::new(UNKNOWN),
+            first: tokio::sync::Mutex::default(),
+            word: tokio::sync::Mutex::default(),
+            was_asked: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits while somebody else finds out which of two protocols the server speaks, so that not every image asks in
+    /// the wrong one. Who tries keeps what is returned until it is done; one that learned nothing keeps nobody waiting.
+    pub(super) async fn first_word(&self) -> Option<FirstWord<'_>> {
+        let is_open = || self.origins().len() > 1 && !self.was_asked.load(Relaxed);
+        if !is_open() {
+            return None;
+        }
+        let lock = self.word.lock().await;
+        is_open().then_some(FirstWord { _lock: lock, endpoint: self })
     }
 
     /// The origins to try, with what is known so far.
@@ -106,6 +140,8 @@ impl Endpoints {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
 
     fn urls(texts: &[&str]) -> Vec<Url> {
@@ -122,6 +158,23 @@ mod tests {
         assert_eq!((same.origins(), same.origin().as_str()), (&origins[1..], "https://localhost:5000"));
         let other = endpoints.get(urls(&["http://localhost:5000/"]));
         assert_eq!(other.origin(), "http://localhost:5000");
+    }
+
+    #[tokio::test]
+    async fn one_finds_out_what_a_server_speaks() {
+        let origins = urls(&["http://localhost:5000/", "https://localhost:5000/"]);
+        let endpoint = Endpoints::default().get(origins.clone());
+        let given_up = endpoint.first_word().await;
+        assert!(given_up.is_some() && endpoint.first_word().now_or_never().is_none());
+        drop(given_up);
+        let first = endpoint.first_word().await.expect("nobody has spoken to it yet");
+        let (others, ()) = tokio::join!(futures::future::join_all((0..9).map(|_| endpoint.first_word())), async {
+            tokio::task::yield_now().await;
+            first.said();
+        });
+        assert!(others.iter().all(Option::is_none), "they need not wait for each other");
+        let known = Endpoints::default().get(urls(&["https://r.io/"]));
+        assert!(known.first_word().await.is_none());
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use super::answer_fault::{Asked, answer_fault};
 use super::attempts::Trouble;
 use super::authorization::{Authorized, Login, Place, authorized};
 use super::caller::Caller;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, FirstWord};
 use super::exchange::{Answer, Ask};
 use super::fault::{Fault, Subject};
 use super::quota::Pull;
@@ -154,6 +154,7 @@ impl<'a> Item<'a> {
         let pull = self.begin_pull(caller, source, &login)?;
         let no_url = NoSource::NoHost(source.host.clone());
         let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
+        let first_word = source.endpoint.first_word().await;
         for origin in source.endpoint.origins() {
             let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
             outcome = self.send(caller, tokens, source, url).await;
@@ -161,6 +162,7 @@ impl<'a> Item<'a> {
                 break;
             }
         }
+        first_word.into_iter().for_each(FirstWord::said);
         let authorized = outcome?;
         if source.via == Via::Registry {
             caller.host.quotas.note(&login, &authorized.answer.headers, pull);

@@ -92,8 +92,8 @@ fn of(image: &Image, assumed: Assumed) -> Spent {
 fn nodes(image: &Image) -> Vec<String> {
     let reported = image.on_nodes.iter().flat_map(|on| &on.nodes);
     let running = image.running.iter().flatten().flat_map(|running| &running.nodes);
-    let nodes: BTreeSet<&String> = reported.chain(running).collect();
-    nodes.into_iter().cloned().collect()
+    let nodes: BTreeSet<&str> = reported.chain(running).map(AsRef::as_ref).collect();
+    nodes.into_iter().map(str::to_owned).collect()
 }
 
 fn pulls(image: &Image, assumed: Assumed) -> Option<PullBasis> {

@@ -160,7 +160,7 @@ impl Reader {
 
     fn add_object(&mut self, api_version: &str, kind: &str, json: &RawValue) {
         if let Some(resource) = Resource::of(api_version, kind) {
-            return self.builder.add(resource, json);
+            return self.builder.add(resource, json.get());
         }
         match (api_version, kind) {
             ("v1", "Namespace") => self.add_namespace(json),
@@ -174,7 +174,7 @@ impl Reader {
             },
             _ => {
                 if let Some(kind) = CustomKind::of(api_version, kind) {
-                    self.builder.add(Resource::Custom(&kind), json);
+                    self.builder.add(Resource::Custom(&kind), json.get());
                 }
             }
         }

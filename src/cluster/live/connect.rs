@@ -10,7 +10,7 @@ use kube::{Client, Config};
 use super::cause::{self, Cause};
 use super::error::DiscoveryError;
 use super::kubeconfig;
-use super::request::RequestError;
+use super::refusal::RequestError;
 use crate::limits::ClusterLimits;
 
 /// How to reach a cluster. What is not given comes from the kubeconfig.

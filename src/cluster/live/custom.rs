@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::connect::Cluster;
 use super::path;
-use super::request::{Ask, RequestError};
+use super::refusal::RequestError;
+use super::request::Ask;
 use crate::cluster::objects::CustomKind;
 use crate::stop::Stop;
 

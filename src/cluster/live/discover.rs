@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::{StreamExt as _, stream};
+use futures::future::try_join3;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 
 use super::connect::Cluster;
 use super::error::DiscoveryError;
 use super::lane::Lane;
-use super::list::{Listed, Listing, list};
-use super::request::{Ask, RequestError};
+use super::list::{Listed, Listing, Part, list};
+use super::refusal::RequestError;
+use super::request::Ask;
+use super::split::Item;
 use super::{custom, gaps, owners, path};
 use crate::cluster::inventory::{Gap, ImageUse, Inventory, Node};
 use crate::cluster::objects::{CustomKind, KINDS, Metadata, Resource};
@@ -47,20 +49,10 @@ pub async fn discover(
     let mut run = Run { cluster, scope, sighted, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
     run.version().await?;
     run.named = run.named().await?;
-    let custom = run.custom().await?;
-    let lanes: Vec<_> = resources(&custom).map(|resource| Lane::new(&run, resource).walk()).collect();
-    let mut lists = stream::iter(lanes).buffer_unordered(cluster.limits().lists);
-    while let Some(outcome) = lists.next().await {
-        outcome?;
-    }
-    drop(lists);
+    // Pods take longest, and without nodes nothing is told of their images. Everything else is read beside them.
+    let [pods, nodes] = [Resource::Pod, Resource::Node].map(|resource| Lane::new(&run, resource).walk());
+    try_join3(pods, nodes, run.others()).await?;
     run.finish().await
-}
-
-/// In the order in which lists begin: the longest first, events last.
-fn resources(custom: &[CustomKind]) -> impl Iterator<Item = Resource<'_>> {
-    let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
-    [Resource::Pod, Resource::Node].into_iter().chain(workloads).chain([Resource::Event])
 }
 
 /// Images that pods use and that were not told of before, with what is known of them so far.
@@ -119,6 +111,16 @@ impl Run<'_> {
         self.found().builder.add_gap(gap);
     }
 
+    /// Everything but pods and nodes, a few lists at a time.
+    async fn others(&self) -> Result<(), DiscoveryError> {
+        let custom = self.custom().await?;
+        let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
+        let lanes: Vec<_> =
+            workloads.chain([Resource::Event]).map(|resource| Lane::new(self, resource).walk()).collect();
+        let left = self.cluster.limits().lists.saturating_sub(2).max(1);
+        stream::iter(lanes).buffer_unordered(left).try_collect().await
+    }
+
     /// `/version`, which shows at once whether the API server can be asked at all.
     async fn version(&self) -> Result<(), DiscoveryError> {
         let ask = Ask::json("/version".to_owned(), self.cluster.limits().object_bytes);
@@ -159,8 +161,10 @@ impl Run<'_> {
         let names = self.fallback.get_or_try_init(|| async {
             let mut names = Vec::new();
             let listing = Listing { path: path::collection("v1", None, "namespaces"), selectors: Vec::new() };
-            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |items| {
-                names.extend(items.iter().filter_map(|item| name(item)));
+            let Listed { end, .. } = list(self.cluster, &listing, self.stop, |part| {
+                if let Part::Item(Item::Json(json)) = part {
+                    names.extend(name(json));
+                }
             })
             .await;
             if let Err(error) = end {
@@ -220,10 +224,10 @@ impl Run<'_> {
 }
 
 /// The name of an object of which nothing else is read.
-fn name(item: &RawValue) -> Option<String> {
+fn name(json: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         metadata: Metadata,
     }
-    serde_json::from_str::<Named>(item.get()).ok()?.metadata.name
+    serde_json::from_str::<Named>(json).ok()?.metadata.name
 }

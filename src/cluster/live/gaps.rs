@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use http::StatusCode;
 
-use super::request::RequestError;
+use super::refusal::RequestError;
 use crate::cluster::inventory::Gap;
 use crate::cluster::objects::Resource;
 use crate::vocabulary::GapScope;

@@ -1,12 +1,12 @@
 //! The lists of one resource: all namespaces at once, or one by one where that is forbidden.
 
 use http::StatusCode;
-use serde_json::value::RawValue;
 
 use super::discover::Run;
 use super::error::DiscoveryError;
-use super::list::{Listed, Listing, list};
-use super::request::RequestError;
+use super::list::{Listed, Listing, Part, list};
+use super::refusal::RequestError;
+use super::split::Item;
 use super::{gaps, path};
 use crate::cluster::objects::Resource;
 use crate::event::Event;
@@ -84,7 +84,7 @@ impl<'a> Lane<'a> {
     async fn list(&mut self, namespace: Option<&str>) -> Result<Option<RequestError>, DiscoveryError> {
         let run = self.run;
         let listing = self.listing(namespace);
-        let Listed { inconsistent, end } = list(run.cluster, &listing, run.stop, |items| self.take(items)).await;
+        let Listed { inconsistent, end } = list(run.cluster, &listing, run.stop, |part| self.take(part)).await;
         if inconsistent {
             run.gap(gaps::inconsistent(self.resource, namespace));
         }
@@ -103,21 +103,29 @@ impl<'a> Lane<'a> {
         Ok(None)
     }
 
-    /// Takes in a page.
-    fn take(&mut self, items: &[&RawValue]) {
+    /// Takes in what comes of a list.
+    fn take(&mut self, part: Part<'_>) {
         let run = self.run;
         let mut found = run.found();
-        for item in items {
-            found.builder.add(self.resource, item);
-        }
         // Events alone tell of no image.
         found.listed |= self.resource != Resource::Event;
-        drop(found);
-        if self.resource == Resource::Pod {
-            run.tell_of_images();
+        match part {
+            Part::Item(Item::Json(json)) => found.builder.add(self.resource, json),
+            Part::Item(Item::TooLarge) => found.builder.add_too_large(self.resource, run.cluster.limits().object_bytes),
+            Part::PageEnd(items) => {
+                drop(found);
+                self.page_ended(items);
+            }
         }
-        self.listed += items.len() as u64;
-        run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
+    }
+
+    /// Tells of what a page of so many items brought.
+    fn page_ended(&mut self, items: u64) {
+        if self.resource == Resource::Pod {
+            self.run.tell_of_images();
+        }
+        self.listed += items;
+        self.run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });
     }
 
     /// Notes a list that was read to its end.

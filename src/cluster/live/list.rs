@@ -1,11 +1,16 @@
 //! A list, page by page.
 
-use serde_json::value::RawValue;
+use std::future::poll_fn;
+use std::pin::pin;
+
 use url::form_urlencoded;
 
+use super::ahead::Ahead;
 use super::connect::Cluster;
-use super::request::{Ask, RequestError};
-use crate::cluster::objects::List;
+use super::refusal::RequestError;
+use super::request::Ask;
+use super::split::{Item, Splitter};
+use super::tries::Tries;
 use crate::stop::Stop;
 
 /// How often in a row a list may expire before any page of it comes.
@@ -18,6 +23,15 @@ pub(super) struct Listing {
     pub(super) path: String,
     /// `labelSelector`, `fieldSelector`
     pub(super) selectors: Vec<(&'static str, String)>,
+}
+
+/// What comes of a list, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part<'a> {
+    /// an entry; after a page that broke off, and after a 410, it may come twice
+    Item(Item<'a>),
+    /// the end of a page that had so many entries; each page ends once
+    PageEnd(u64),
 }
 
 /// How a list ended.
@@ -38,43 +52,77 @@ struct Position {
     inconsistent: bool,
 }
 
-/// Reads all pages of `listing`, and hands each page's objects to `take`. After a 410 some may come twice.
+/// Reads all pages of `listing`, and hands to `take` what comes of them while they arrive.
 ///
-/// There is no `resourceVersion` in the requests: with 0 the API server would ignore the limit. A page's bytes are let
-/// go before the next page is asked for.
-pub(super) async fn list(
-    cluster: &Cluster,
-    listing: &Listing,
-    stop: &Stop,
-    mut take: impl FnMut(&[&RawValue]),
-) -> Listed {
+/// There is no `resourceVersion` in the requests: with 0 the API server would ignore the limit.
+pub(super) async fn list(cluster: &Cluster, listing: &Listing, stop: &Stop, mut take: impl FnMut(Part<'_>)) -> Listed {
     let mut position = Position::default();
-    let end = loop {
-        let page = match cluster.get(&listing.page(cluster, position.token.as_deref()), stop).await {
-            Ok(page) => page,
-            Err(error) if position.recover(&error) => continue,
-            Err(error) => break Err(error),
-        };
-        let list: List<'_> = match serde_json::from_slice(&page) {
-            Ok(list) => list,
-            Err(error) => break Err(RequestError::Unreadable(error.to_string())),
-        };
-        // Every list tells its version; what has neither that nor objects is something else, not an empty list.
-        if list.items.is_empty() && list.metadata.resource_version.is_none() {
-            break Err(RequestError::Unreadable("it is no list".to_owned()));
-        }
-        take(&list.items);
-        position.expired = 0;
-        position.token = list.metadata.continue_token.filter(|token| !token.is_empty());
-        if position.token.is_none() {
-            break Ok(());
-        }
-    };
+    let pages = read_pages(cluster, listing, stop, &mut position, &mut take);
+    let end = stop.or(pages).await.unwrap_or(Err(RequestError::Stopped));
     Listed { inconsistent: position.inconsistent, end }
 }
 
+async fn read_pages(
+    cluster: &Cluster,
+    listing: &Listing,
+    stop: &Stop,
+    position: &mut Position,
+    take: &mut impl FnMut(Part<'_>),
+) -> Result<(), RequestError> {
+    let limits = cluster.limits();
+    let mut tries = Tries::new(limits, limits.tries);
+    let mut ahead = None;
+    loop {
+        let page = ahead.take().unwrap_or_else(|| Ahead::ask(cluster, listing, position.token.clone()));
+        match read_page(cluster, listing, page, take).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(next)) => {
+                position.arrive_at(next.token());
+                tries = Tries::new(limits, limits.tries);
+                ahead = Some(next);
+            }
+            Err(error) if position.recover(&error) => {}
+            Err(error) => tries.wait_after(error, &listing.path, stop).await?,
+        }
+    }
+}
+
+/// Reads one page, and asks for the next as soon as its token has come: the server works on it meanwhile. Returns what
+/// was asked for; `None` after the last page.
+async fn read_page<'a>(
+    cluster: &'a Cluster,
+    listing: &Listing,
+    page: Ahead<'a>,
+    take: &mut impl FnMut(Part<'_>),
+) -> Result<Option<Ahead<'a>>, RequestError> {
+    let mut answer = page.answer().await?;
+    let mut splitter = Splitter::new(cluster.limits().object_bytes);
+    let mut next: Option<Ahead<'a>> = None;
+    while let Some(chunk) = beside(next.as_mut(), answer.chunk()).await? {
+        splitter.push(&chunk, &mut |item| take(Part::Item(item)))?;
+        if let (None, Some(token)) = (&next, splitter.next_token()) {
+            next = Some(Ahead::ask(cluster, listing, Some(token.to_owned())));
+        }
+    }
+    take(Part::PageEnd(splitter.finish()?));
+    Ok(next)
+}
+
+/// Waits for `work`, while the request for the next page goes its way.
+async fn beside<T>(mut next: Option<&mut Ahead<'_>>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        if let Some(next) = &mut next {
+            next.go_on(context);
+        }
+        work.as_mut().poll(context)
+    })
+    .await
+}
+
 impl Listing {
-    fn page(&self, cluster: &Cluster, token: Option<&str>) -> Ask {
+    /// The request for the page that `token` stands for; for the first page without one.
+    pub(super) fn page(&self, cluster: &Cluster, token: Option<&str>) -> Ask {
         let limits = cluster.limits();
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("limit", &limits.page_items.to_string());
@@ -89,17 +137,23 @@ impl Listing {
 }
 
 impl Position {
+    /// Moves on to the page of `token`.
+    fn arrive_at(&mut self, token: Option<&str>) {
+        self.token = token.map(str::to_owned);
+        self.expired = 0;
+    }
+
     /// Moves on after a 410: with the fresh token that it carries, else once from the start. Never without pages.
     fn recover(&mut self, error: &RequestError) -> bool {
         let RequestError::Refused(refusal) = error else { return false };
+        if refusal.code != http::StatusCode::GONE || self.expired >= EXPIRIES {
+            return false;
+        }
         self.expired += 1;
-        if refusal.code != http::StatusCode::GONE || self.expired > EXPIRIES {
+        if refusal.fresh_token.is_none() && std::mem::replace(&mut self.restarted, true) {
             return false;
         }
         self.token.clone_from(&refusal.fresh_token);
-        if self.token.is_none() && std::mem::replace(&mut self.restarted, true) {
-            return false;
-        }
         self.inconsistent = true;
         true
     }

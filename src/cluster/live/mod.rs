@@ -3,11 +3,13 @@
 //! [`Cluster::connect`] reads the kubeconfig; [`discover`] lists what holds images into the inventory; pull secrets
 //! are read one by one when an image needs them ([`Cluster::pull_secret`]).
 
+mod ahead;
 mod cause;
 mod connect;
 mod custom;
 mod discover;
 mod error;
+mod extent;
 mod gaps;
 mod kubeconfig;
 mod lane;
@@ -15,8 +17,11 @@ mod list;
 mod owners;
 mod path;
 mod proxy;
+mod refusal;
 mod request;
 mod secrets;
+mod split;
+mod tries;
 
 pub use connect::{Cluster, Connection};
 pub use discover::{Sighting, discover};

@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::connect::Cluster;
 use super::path;
-use super::request::{Ask, RequestError};
+use super::refusal::RequestError;
+use super::request::Ask;
 use crate::cluster::objects::Metadata;
 use crate::cluster::uses::{Builder, ObjectRef};
 use crate::stop::Stop;

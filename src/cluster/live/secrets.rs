@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::connect::Cluster;
 use super::path;
-use super::request::{Ask, RequestError};
+use super::refusal::RequestError;
+use super::request::Ask;
 use crate::cluster::objects::{PullSecret, Secret, ServiceAccount};
 use crate::stop::Stop;
 

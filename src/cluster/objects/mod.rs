@@ -28,8 +28,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// A page of a list. Its items stay JSON until each is read by itself, so that a bad one spoils no other, and never
-/// more than one object of a page is decoded at a time.
+/// A list. Its items stay JSON until each is read by itself, so that a bad one spoils no other, and never more than one
+/// of its objects is decoded at a time.
 #[derive(Debug, Deserialize)]
 pub struct List<'a> {
     /// where the next page is

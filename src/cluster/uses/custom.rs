@@ -67,6 +67,7 @@ impl Builder {
             placements: spec.map_or_else(|| vec![Placement::Anywhere], placement::placements),
             access: access(object, is_namespaced),
             pod: None,
+            node: None,
         };
         for (name, usage) in asked(&object.images) {
             self.images.entry(name).or_default().add(&origin, usage);

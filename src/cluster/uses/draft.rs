@@ -1,8 +1,9 @@
 //! The uses of one image while it is not known yet who is at the top of its users.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::names::{NameId, NameSet, Names};
 use super::owners::{ObjectRef, Owners};
 use super::pods::{PodUse, Runs};
 use super::pulls::Tally;
@@ -44,6 +45,8 @@ pub(super) struct Origin {
     pub access: Access,
     /// the pod, without a container
     pub pod: Option<Example>,
+    /// the node that the pod was scheduled to
+    pub node: Option<NameId>,
 }
 
 /// The names of pull secrets, and of the ServiceAccount whose secrets will be used when there are none and the pods
@@ -68,9 +71,14 @@ struct HolderUse {
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     written_as: SortedSet<String>,
-    by_holder: SortedMap<(Holder, Part), HolderUse>,
-    running: SortedMap<Digest, Running>,
-    waiting: SortedMap<(String, String), (Waiting, SortedSet<Holder>)>,
+    /// a sidecar has one for each workload; boxed, as the map has room for eleven even where it holds one
+    by_holder: BTreeMap<(Holder, Part), Box<HolderUse>>,
+    /// each with the nodes that it runs on, which are not in the rest yet
+    running: SortedMap<Digest, (Running, NameSet)>,
+    waiting: BTreeMap<(String, String), (Waiting, BTreeSet<Holder>)>,
+    /// where its pods were scheduled to
+    nodes: NameSet,
+    /// where others may run
     placements: SortedSet<Placement>,
     /// what events tell
     pub(super) pulls: Tally,
@@ -83,7 +91,8 @@ impl Draft {
     pub(super) fn add(&mut self, origin: &Origin, usage: PodUse) {
         self.written_as.extend(usage.written_as);
         self.placements.extend(origin.placements.iter().cloned());
-        let own = self.by_holder.or_default((origin.holder.clone(), origin.part));
+        origin.node.into_iter().for_each(|node| self.nodes.insert(node));
+        let own = self.by_holder.entry((origin.holder.clone(), origin.part)).or_default();
         own.containers.extend(usage.containers);
         own.field = Field::better(own.field.take(), usage.field);
         *own.access.or_default(origin.access.clone()) |= usage.failing;
@@ -94,15 +103,15 @@ impl Draft {
         }
         let example = |container| Example { container: Some(container), ..pod.clone() };
         for (digest, Runs { container, started, reported }) in usage.running {
-            let running = self.running.or_default(digest);
+            let (running, nodes) = self.running.or_default(digest);
             running.pods += 1;
             running.started |= started;
             running.reported = running.reported.max(reported);
-            running.nodes.extend(pod.node.clone());
+            origin.node.into_iter().for_each(|node| nodes.insert(node));
             add_example(&mut running.examples, example(container));
         }
         for (words, container) in usage.waiting {
-            let (waiting, holders) = self.waiting.or_default(words);
+            let (waiting, holders) = self.waiting.entry(words).or_default();
             waiting.pods += 1;
             waiting.nodes.extend(pod.node.clone());
             add_example(&mut waiting.examples, example(container));
@@ -111,15 +120,20 @@ impl Draft {
     }
 
     /// What pods tell so far of how the image is pulled and where it runs.
-    pub(super) fn by_pods(&self) -> ImageUse {
+    pub(super) fn by_pods(&self, names: &Names) -> ImageUse {
         let of_pods = self.by_holder.iter().filter(|((_, part), _)| *part == Part::Pods);
         let contexts = of_pods.flat_map(|((holder, _), own)| {
             let key = |access: &Access| (holder.namespace().to_owned(), access.clone());
             own.access.iter().map(move |(access, failing)| context((key(access), *failing)))
         });
+        let running = self.running.iter().map(|(digest, (running, nodes))| {
+            let nodes = names.sorted(nodes);
+            (digest.clone(), Running { nodes, ..running.clone() })
+        });
         ImageUse {
             contexts: contexts.collect(),
-            running: self.running.clone(),
+            running: running.collect(),
+            nodes: names.sorted(&self.nodes),
             placements: self.placements.clone(),
             ..ImageUse::default()
         }
@@ -132,8 +146,8 @@ impl Draft {
             let Holder::Object(lender) = holder else { continue };
             for (borrower, part) in loans.get(lender).into_iter().flatten() {
                 let field = Field { certainty: Certainty::Certain, path: Some("spec.workloadRef".to_owned()) };
-                let own = HolderUse { field: Some(field), ..own.clone() };
-                borrowed.push(((Holder::Object(borrower.clone()), *part), own));
+                let own = HolderUse { field: Some(field), ..HolderUse::clone(own) };
+                borrowed.push(((Holder::Object(borrower.clone()), *part), Box::new(own)));
             }
         }
         self.by_holder.extend(borrowed);
@@ -154,15 +168,16 @@ impl Draft {
     }
 
     /// The uses by top owner. `busy` holds the objects that pods were made from, if only indirectly.
-    pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>) -> ImageUse {
-        let mut used_by: SortedMap<UserKey, User> = SortedMap::new();
-        let mut contexts: SortedMap<(String, Access), bool> = SortedMap::new();
+    pub(super) fn finish(self, owners: &Owners, busy: &HashSet<ObjectRef>, names: &Names) -> ImageUse {
+        let mut used_by: BTreeMap<UserKey, User> = BTreeMap::new();
+        let mut contexts: BTreeMap<(String, Access), bool> = BTreeMap::new();
         let (pods, templates): (Vec<_>, Vec<_>) =
             self.by_holder.into_iter().partition(|((_, part), _)| *part == Part::Pods);
         for ((holder, part), own) in pods.into_iter().chain(templates) {
+            let own = *own;
             let key = user_key(&holder, role(&holder, part, busy), owners);
             let field = own.field.map(|field| if holder.is(&key) { field } else { Field { path: None, ..field } });
-            let user = used_by.or_default(key);
+            let user = used_by.entry(key).or_default();
             user.field = Field::better(user.field.take(), field);
             // Pods know better than their template: a ServiceAccount's secrets were added to them.
             let told_by_pods = part != Part::Pods && user.pods > 0;
@@ -174,7 +189,7 @@ impl Draft {
                 if user.pull_secrets.is_empty() {
                     user.pull_secrets.clone_from(&access.0);
                 }
-                *contexts.or_default((holder.namespace().to_owned(), access)) |= failing;
+                *contexts.entry((holder.namespace().to_owned(), access)).or_default() |= failing;
             }
         }
         for user in used_by.values_mut().filter(|user| user.pods > 0) {
@@ -185,15 +200,22 @@ impl Draft {
             waiting.owners = holders.iter().map(|holder| user_key(holder, Role::Current, owners)).collect();
             (words, waiting)
         });
+        let mut idle = self.nodes;
+        let running = self.running.into_iter().map(|(digest, (running, nodes))| {
+            idle.remove(&nodes);
+            (digest, Running { nodes: names.sorted(&nodes), ..running })
+        });
+        let running = running.collect();
         let (pulls, pull_failures) = self.pulls.finish();
         ImageUse {
             written_as: self.written_as,
-            used_by,
-            running: self.running,
+            used_by: used_by.into_iter().collect(),
+            running,
             waiting: waiting.collect(),
             pulls,
             pull_failures,
             contexts: contexts.into_iter().map(context).collect(),
+            nodes: names.sorted(&idle),
             placements: self.placements,
         }
     }

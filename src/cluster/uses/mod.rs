@@ -5,6 +5,7 @@
 
 mod custom;
 mod draft;
+mod names;
 mod nodes;
 mod owners;
 mod placement;
@@ -22,10 +23,10 @@ pub use scope::Scope;
 pub use selector::{InvalidSelector, Selector};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use serde_json::value::RawValue;
+use std::fmt::Display;
 
 use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
+use self::names::Names;
 use self::owners::Owners;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
@@ -39,6 +40,7 @@ pub struct Builder {
     scope: Scope,
     seen: Seen,
     owners: Owners,
+    names: Names,
     images: BTreeMap<ImageName, Draft>,
     /// images of pods that nobody was told of
     unannounced: Vec<ImageName>,
@@ -59,9 +61,8 @@ impl Builder {
         Self { scope, ..Self::default() }
     }
 
-    /// Reads an item of a list and takes it in. One that cannot be read becomes a gap.
-    pub fn add(&mut self, resource: Resource<'_>, item: &RawValue) {
-        let json = item.get();
+    /// Reads an object and takes it in. One that cannot be read becomes a gap.
+    pub fn add(&mut self, resource: Resource<'_>, json: &str) {
         let read = match resource {
             Resource::Node => serde_json::from_str(json).map(|node| self.add_node(&node)),
             Resource::Pod => serde_json::from_str(json).map(|pod| self.add_pod(&pod)),
@@ -71,8 +72,13 @@ impl Builder {
             Resource::Custom(kind) => self.read_custom(kind, json),
         };
         if let Err(error) = read {
-            self.unreadable.add(&self.scope, &resource.name(), json, &error);
+            self.add_unreadable(resource, &unreadable::metadata(json), &error);
         }
+    }
+
+    /// Says that an object was passed by, as it has more than `limit` bytes.
+    pub fn add_too_large(&mut self, resource: Resource<'_>, limit: usize) {
+        self.add_unreadable(resource, &Metadata::default(), &format_args!("it has more than {limit} bytes"));
     }
 
     /// Says that nodes were listed, even if there are none.
@@ -92,7 +98,7 @@ impl Builder {
     pub fn take_new(&mut self) -> Vec<(Reference, ImageUse)> {
         let names = std::mem::take(&mut self.unannounced).into_iter();
         let valid = names.filter_map(|name| {
-            let usage = self.images.get(&name)?.by_pods();
+            let usage = self.images.get(&name)?.by_pods(&self.names);
             if let ImageName::Valid(reference) = name { Some((reference, usage)) } else { None }
         });
         valid.collect()
@@ -105,9 +111,10 @@ impl Builder {
 
     /// Takes in a node.
     pub fn add_node(&mut self, node: &Node) {
-        let Some(known) = nodes::node(node) else { return };
+        let Some(mut known) = nodes::node(node) else { return };
         if self.seen.first("Node", "", &node.metadata) {
-            self.on_nodes.extend(nodes::images(node, &known.name));
+            known.name = self.names.shared(&known.name);
+            self.on_nodes.extend(nodes::images(node, &known.name, &mut self.names));
             self.nodes.get_or_insert_default().push(known);
         }
     }
@@ -127,18 +134,18 @@ impl Builder {
             }
             None => Holder::Loose(namespace.into()),
         };
-        let example = Example {
-            namespace: namespace.to_owned(),
-            pod: metadata.name.clone().unwrap_or_default(),
-            container: None,
-            node: pod.spec.node_name.as_deref().filter(|node| !node.is_empty()).map(Into::into),
-        };
+        let node = pod.spec.node_name.as_deref().filter(|node| !node.is_empty());
+        let placements = if node.is_some() { Vec::new() } else { placement::placements(&pod.spec) };
+        let node = node.map(|node| (self.names.id(node), self.names.shared(node))).unzip();
+        let pod_name = metadata.name.clone().unwrap_or_default();
+        let example = Example { namespace: namespace.to_owned(), pod: pod_name, container: None, node: node.1 };
         let origin = Origin {
             holder,
             part: Part::Pods,
-            placements: placement::placements(&pod.spec),
+            placements,
             access: access(&pod.spec, metadata.uid.is_some()),
             pod: Some(example),
+            node: node.0,
         };
         for (name, usage) in pods::used(pod) {
             match self.images.get_mut(&name) {
@@ -181,8 +188,14 @@ impl Builder {
         self.owners.ask(&object);
         let Some(spec) = workload.pod_spec(kind) else { return };
         let placements = placement::placements(spec);
-        let origin =
-            Origin { holder: Holder::Object(object), part, placements, access: access(spec, false), pod: None };
+        let origin = Origin {
+            holder: Holder::Object(object),
+            part,
+            placements,
+            access: access(spec, false),
+            pod: None,
+            node: None,
+        };
         for (name, usage) in pods::asked(spec) {
             self.images.entry(name).or_default().add(&origin, usage);
         }
@@ -233,7 +246,11 @@ impl Builder {
             draft.mark_busy(&self.owners, &mut busy);
         }
         let busy: HashSet<ObjectRef> = busy.into_iter().cloned().collect();
-        let images = self.images.into_iter().map(|(name, draft)| (name, draft.finish(&self.owners, &busy))).collect();
+        let images = self
+            .images
+            .into_iter()
+            .map(|(name, draft)| (name, draft.finish(&self.owners, &busy, &self.names)))
+            .collect();
         if let Some(nodes) = &mut self.nodes {
             nodes.sort_by(|one, other| one.name.cmp(&other.name));
         }
@@ -250,6 +267,14 @@ impl Builder {
             workloads: self.workloads,
             pods: self.pods,
             version: self.version,
+        }
+    }
+
+    fn add_unreadable(&mut self, resource: Resource<'_>, metadata: &Metadata, why: &dyn Display) {
+        let (resource, namespace) = (resource.name(), metadata.namespace.as_deref());
+        let is_meant = namespace.is_none_or(|namespace| self.scope.admits_namespace(namespace));
+        if is_meant && self.seen.first(&format!("unreadable {resource}"), namespace.unwrap_or_default(), metadata) {
+            self.unreadable.add(resource, metadata, why);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::names::Names;
 use crate::cluster::inventory::{Node, NodeImage};
 use crate::cluster::objects;
 use crate::image::{NodePlatform, Platform};
@@ -29,9 +30,10 @@ pub(super) fn node(node: &objects::Node) -> Option<Node> {
 }
 
 /// The images that `node` reports; those without any name are what pulls left behind, and left out.
-pub(super) fn images(node: &objects::Node, name: &Arc<str>) -> Vec<NodeImage> {
+pub(super) fn images(node: &objects::Node, name: &Arc<str>, known: &mut Names) -> Vec<NodeImage> {
     let named = node.status.images.iter().filter_map(|image| {
-        let names: Vec<_> = image.names.iter().filter(|name| !name.contains("<none>")).cloned().collect();
+        let names = image.names.iter().filter(|name| !name.contains("<none>"));
+        let names: Vec<_> = names.map(|name| known.shared(name)).collect();
         let size_bytes = u64::try_from(image.size_bytes.unwrap_or_default()).unwrap_or_default();
         (!names.is_empty()).then(|| NodeImage { node: name.clone(), names, size_bytes })
     });
@@ -93,7 +95,7 @@ mod tests {
             let reported = objects::Node { metadata, status };
             assert_eq!(node(&reported).unwrap().images_truncated, cut, "{count}");
             let expected = NodeImage { node: "n".into(), names: vec!["a:1".into()], size_bytes: 0 };
-            assert_eq!(images(&reported, &"n".into()), vec![expected; count]);
+            assert_eq!(images(&reported, &"n".into(), &mut Names::default()), vec![expected; count]);
         }
     }
 }

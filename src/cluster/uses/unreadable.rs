@@ -1,11 +1,12 @@
 //! Objects that could not be read, told as gaps.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use serde::Deserialize;
 
-use super::Scope;
 use crate::cluster::inventory::Gap;
+use crate::cluster::objects::Metadata;
 use crate::vocabulary::GapScope;
 
 /// Objects that could not be read, by resource and namespace: a thousand broken ones are one gap.
@@ -19,29 +20,28 @@ struct Broken {
     first: (String, String),
 }
 
-/// As much of an object as tells which it is.
-#[derive(Deserialize)]
-struct Named {
-    metadata: Name,
-}
-
-#[derive(Deserialize)]
-struct Name {
-    name: Option<String>,
-    namespace: Option<String>,
+/// As much of an object as tells which it is; nothing when not even that can be read.
+pub(super) fn metadata(json: &str) -> Metadata {
+    #[derive(Default, Deserialize)]
+    struct Named {
+        metadata: Name,
+    }
+    #[derive(Default, Deserialize)]
+    struct Name {
+        name: Option<String>,
+        namespace: Option<String>,
+    }
+    let Named { metadata: Name { name, namespace } } = serde_json::from_str(json).unwrap_or_default();
+    Metadata { name, namespace, ..Metadata::default() }
 }
 
 impl Unreadable {
-    /// Notes an object of `resource` that is `json`, unless it tells that it lies outside of `scope`.
-    pub(super) fn add(&mut self, scope: &Scope, resource: &str, json: &str, error: &serde_json::Error) {
-        let known = serde_json::from_str::<Named>(json).ok().map(|named| named.metadata);
-        let (name, namespace) = known.map_or((None, None), |metadata| (metadata.name, metadata.namespace));
-        if namespace.as_deref().is_some_and(|namespace| !scope.admits_namespace(namespace)) {
-            return;
-        }
-        let this = (name.unwrap_or_else(|| "one without a name".to_owned()), error.to_string());
-        let broken =
-            self.0.entry((resource.to_owned(), namespace)).or_insert_with(|| Broken { count: 0, first: this.clone() });
+    /// Notes an object of `resource`, and why it could not be read.
+    pub(super) fn add(&mut self, resource: String, metadata: &Metadata, why: &dyn Display) {
+        let name = metadata.name.clone().unwrap_or_else(|| "one without a name".to_owned());
+        let this = (name, why.to_string());
+        let key = (resource, metadata.namespace.clone());
+        let broken = self.0.entry(key).or_insert_with(|| Broken { count: 0, first: this.clone() });
         broken.count += 1;
         if this < broken.first {
             broken.first = this;

@@ -1,6 +1,7 @@
 //! Joins the images that nodes report to the references that name them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use crate::cluster::inventory::NodeImage;
 use crate::facts::document::{MinMax, OnNodes, UnusedImage};
@@ -48,10 +49,10 @@ impl<'a> NodeImages<'a> {
     /// Where the found images lie; `None` when no node reports one, which proves nothing.
     pub(super) fn on_nodes(&self, found: &BTreeSet<usize>) -> Option<OnNodes> {
         let images = || found.iter().filter_map(|at| self.images.get(*at));
-        let nodes: BTreeSet<&str> = images().map(|image| &*image.node).collect();
+        let nodes: BTreeSet<&Arc<str>> = images().map(|image| &image.node).collect();
         let sizes = || images().map(|image| image.size_bytes);
         let size_bytes = MinMax { min: sizes().min()?, max: sizes().max()? };
-        Some(OnNodes { nodes: nodes.into_iter().map(str::to_owned).collect(), size_bytes })
+        Some(OnNodes { nodes: nodes.into_iter().cloned().collect(), size_bytes })
     }
 
     /// The nodes' images that no reference names; `None` when no node told any.
@@ -66,7 +67,7 @@ impl<'a> NodeImages<'a> {
         for (at, image) in self.images.iter().enumerate() {
             let Some(key) = identity(image).filter(|_| !used.contains(&at)) else { continue };
             let (names, nodes, size) = groups.entry(key).or_default();
-            names.extend(image.names.iter().map(String::as_str));
+            names.extend(image.names.iter().map(AsRef::<str>::as_ref));
             nodes.insert(&image.node);
             *size = image.size_bytes.max(*size);
         }
@@ -83,7 +84,7 @@ impl<'a> NodeImages<'a> {
 /// What makes images on two nodes the same: the first name by digest, else the first name.
 fn identity(image: &NodeImage) -> Option<&str> {
     let first = |by_digest: bool| {
-        image.names.iter().map(String::as_str).filter(|name| name.contains("sha256:") == by_digest).min()
+        image.names.iter().map(AsRef::<str>::as_ref).filter(|name| name.contains("sha256:") == by_digest).min()
     };
     first(true).or_else(|| first(false))
 }

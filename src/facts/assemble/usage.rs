@@ -49,7 +49,7 @@ pub(super) fn running(running: &SortedMap<Digest, inventory::Running>, answer: O
                 digest_kind: known.map_or(DigestKind::Unknown, |known| known.kind),
                 matches_resolved: known.and_then(|known| known.matches_resolved),
                 pods: pods.pods,
-                nodes: pods.nodes.iter().map(ToString::to_string).collect(),
+                nodes: pods.nodes.clone(),
                 examples: examples(&pods.examples),
             }
         })

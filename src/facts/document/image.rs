@@ -1,5 +1,7 @@
 //! An image as the cluster and its registry know it.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
@@ -92,7 +94,7 @@ pub struct Running {
     /// how many pods
     pub pods: u64,
     /// on which nodes, sorted
-    pub nodes: Vec<String>,
+    pub nodes: Vec<Arc<str>>,
     /// the first pods by name
     pub examples: Vec<Example>,
 }
@@ -198,7 +200,7 @@ pub struct Pulls {
 #[serde(rename_all = "camelCase")]
 pub struct OnNodes {
     /// sorted
-    pub nodes: Vec<String>,
+    pub nodes: Vec<Arc<str>>,
     /// bytes on disk as the runtimes report them: another quantity than `compressedBytes`
     pub size_bytes: MinMax,
 }

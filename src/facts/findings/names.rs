@@ -51,7 +51,7 @@ fn mutable(view: &View<'_>) -> Draft {
         .usage
         .used_by
         .values()
-        .flat_map(|user| &user.containers)
+        .flat_map(|user| user.containers.iter())
         .map(|container| container.pull_policy.clone().unwrap_or_else(default))
         .collect();
     if policies.is_empty() {

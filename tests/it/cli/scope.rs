@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::bundle::Facts;
 use super::{Program, Ran};
-use crate::fake_api::{FakeApi, Fault, Plan, recording};
+use crate::fake_api::{FakeApi, Fault, Plan, Size, recording};
 
 const PODS: &str = "/api/v1/pods";
 
@@ -95,16 +95,19 @@ async fn secrets_that_are_forbidden_are_a_gap() {
 
 #[tokio::test]
 async fn lists_that_expire_are_read_on_and_said_to_be_inconsistent() {
-    let api = Plan::recorded().with_synthetic_pods(1200).start().await;
+    let api = Plan::recorded().with_generated_pods(Size { images: 500, ..Size::of_pods(1200) }).start().await;
     // As it was recorded, with a token of these pods.
     let mut expired: Value = serde_json::from_slice(&recording("pods-continue-expired-410.json")).unwrap();
-    let token = json!({"v": "meta.k8s.io/v1", "rv": -1, "start": "load/pod-0000499\0"});
+    let token = json!({"v": "meta.k8s.io/v1", "rv": -1, "start": "load/pod-000000000499\0"});
     expired["metadata"]["continue"] = STANDARD_NO_PAD.encode(token.to_string()).into();
     let body = expired.to_string().into();
     api.fail(PODS, "continue=", 1, Fault::Answer { status: 410, headers: Vec::new(), body });
     let facts = facts(&api, &[]).await;
     assert_eq!(facts.gaps(), ["inconsistent pods -"]);
-    assert_eq!(facts.references().iter().filter(|name| name.starts_with("ghcr.io/acme/app-")).count(), 500);
+    assert_eq!(
+        facts.references().iter().filter(|name| name.starts_with("registry.example.com/team/app-")).count(),
+        500
+    );
     assert!(api.queries(PODS).iter().all(|query| query.contains("limit=500")), "{:?}", api.queries(PODS));
 }
 

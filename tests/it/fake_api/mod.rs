@@ -1,22 +1,24 @@
 //! A fake API server: it serves what a real one was recorded to answer, in pages, and fails as it is told to.
 
+mod answers;
+mod generated;
 mod objects;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use self::objects::{cluster_wide, in_namespace, page, synthetic_page};
+use self::answers::answer;
+use self::generated::Generator;
+pub(crate) use self::generated::Size;
+use self::objects::{cluster_wide, in_namespace, page};
 
 /// The body that a real API server answered.
 pub(crate) fn recording(file: &str) -> Bytes {
@@ -31,6 +33,8 @@ pub(crate) enum Fault {
     Answer { status: u16, headers: Vec<(&'static str, String)>, body: Bytes },
     /// breaks the connection amid the answer's body
     BreakOff,
+    /// holds the second half of the answer's body back until there were so many requests for the path
+    HoldBack(usize),
     /// never answers
     Silence,
     /// answers as soon as this is so
@@ -73,16 +77,15 @@ impl Asked {
     }
 }
 
+/// A body, made while it is sent.
+type Parts = Box<dyn Iterator<Item = Bytes> + Send>;
+
 struct Shared {
-    /// all groups with their resources, of a server that tells them at once
-    aggregated: Option<Value>,
-    /// objects by their collection's cluster-wide path
-    lists: BTreeMap<String, Vec<Value>>,
-    /// other answers by path
-    documents: BTreeMap<String, Value>,
-    synthetic_pods: usize,
+    plan: Plan,
     rules: Mutex<Vec<Rule>>,
     log: Mutex<Vec<Asked>>,
+    /// bytes of bodies
+    sent: AtomicU64,
 }
 
 /// The server. It ends with its runtime.
@@ -94,10 +97,15 @@ pub(crate) struct FakeApi {
 
 /// A server in the making.
 pub(crate) struct Plan {
+    /// all groups with their resources, of a server that tells them at once
     aggregated: Option<Value>,
+    /// objects by their collection's cluster-wide path
     lists: BTreeMap<String, Vec<Value>>,
+    /// other answers by path
     documents: BTreeMap<String, Value>,
-    synthetic_pods: usize,
+    /// in place of the pods
+    generated: Option<Generator>,
+    is_gzip_known: bool,
 }
 
 impl Plan {
@@ -107,7 +115,13 @@ impl Plan {
             ("/version".to_owned(), serde_json::from_slice(&recording("version.json")).unwrap()),
             ("/apis".to_owned(), json!({"kind": "APIGroupList", "groups": []})),
         ];
-        Self { aggregated: None, lists: BTreeMap::new(), documents: documents.into(), synthetic_pods: 0 }
+        Self {
+            aggregated: None,
+            lists: BTreeMap::new(),
+            documents: documents.into(),
+            generated: None,
+            is_gzip_known: true,
+        }
     }
 
     /// The recorded cluster.
@@ -158,17 +172,22 @@ impl Plan {
         self
     }
 
-    /// In place of the pods so many made up ones of 8 KB each, made when they are asked for.
-    pub(crate) fn with_synthetic_pods(mut self, count: usize) -> Self {
-        self.synthetic_pods = count;
+    /// In place of the pods made up ones, made when they are asked for.
+    pub(crate) fn with_generated_pods(mut self, size: Size) -> Self {
+        self.generated = Some(Generator::new(size));
+        self
+    }
+
+    /// Makes the server one that never compresses.
+    pub(crate) fn without_gzip(mut self) -> Self {
+        self.is_gzip_known = false;
         self
     }
 
     /// Starts the server on a free port.
     pub(crate) async fn start(self) -> FakeApi {
-        let Self { aggregated, lists, documents, synthetic_pods } = self;
-        let (rules, log) = (Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { aggregated, lists, documents, synthetic_pods, rules, log });
+        let (rules, log, sent) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { plan: self, rules, log, sent });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
@@ -198,6 +217,11 @@ impl FakeApi {
         self.log().into_iter().filter(|asked| asked.path == path).map(|asked| asked.query).collect()
     }
 
+    /// How many bytes of bodies were sent so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::Relaxed)
+    }
+
     /// `http://127.0.0.1:port`
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -217,54 +241,6 @@ impl FakeApi {
     }
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let asked = Asked {
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
-        headers: request.headers().clone(),
-    };
-    shared.log.lock().unwrap().push(asked.clone());
-    match shared.fault(&asked) {
-        None => {
-            let (status, body) = shared.look_up(&asked);
-            respond(status, &asked.headers, body)
-        }
-        Some(Fault::Answer { status, headers, body }) => {
-            let mut response = Response::builder().status(status);
-            for (name, value) in headers {
-                response = response.header(name, value);
-            }
-            response.body(Body::from(body)).unwrap()
-        }
-        Some(Fault::BreakOff) => {
-            let (_, body) = shared.look_up(&asked);
-            let half = body.slice(..body.len() / 2);
-            let parts = [Ok(half), Err(std::io::Error::other("broken off"))];
-            Response::new(Body::from_stream(futures::stream::iter(parts)))
-        }
-        Some(Fault::Silence) => std::future::pending().await,
-        Some(Fault::Once(is_so)) => {
-            while !is_so() {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-            let (status, body) = shared.look_up(&asked);
-            respond(status, &asked.headers, body)
-        }
-    }
-}
-
-/// As a real one, the server compresses when the client can read it.
-fn respond(status: StatusCode, headers: &HeaderMap, body: Bytes) -> Response {
-    let response = Response::builder().status(status).header(header::CONTENT_TYPE, "application/json");
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !accepted.contains("gzip") {
-        return response.body(Body::from(body)).unwrap();
-    }
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(&body).unwrap();
-    response.header(header::CONTENT_ENCODING, "gzip").body(Body::from(encoder.finish().unwrap())).unwrap()
-}
-
 impl Shared {
     fn fault(&self, asked: &Asked) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
@@ -275,6 +251,25 @@ impl Shared {
         Some(rule.fault.clone())
     }
 
+    /// What would be answered without a fault, in two halves.
+    fn halves(&self, asked: &Asked) -> (Bytes, Bytes) {
+        let body: Vec<u8> = self.look_up(asked).1.flatten().collect();
+        let mut half = Bytes::from(body);
+        let rest = half.split_off(half.len() / 2);
+        (half, rest)
+    }
+
+    fn look_up(&self, asked: &Asked) -> (StatusCode, Parts) {
+        let is_pods = cluster_wide(&asked.path).0 == "/api/v1/pods";
+        if let Some(generator) = self.plan.generated.as_ref().filter(|_| is_pods) {
+            return (StatusCode::OK, generator.page(asked));
+        }
+        let (status, body) = self.plan.look_up(asked);
+        (status, Box::new(std::iter::once(body)))
+    }
+}
+
+impl Plan {
     fn look_up(&self, asked: &Asked) -> (StatusCode, Bytes) {
         let accepts = asked.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if let Some(aggregated) = self.aggregated.as_ref().filter(|_| asked.path == "/apis")
@@ -286,9 +281,6 @@ impl Shared {
             return (StatusCode::OK, document.to_string().into());
         }
         let (collection, namespace) = cluster_wide(&asked.path);
-        if collection == "/api/v1/pods" && self.synthetic_pods > 0 {
-            return (StatusCode::OK, synthetic_page(self.synthetic_pods, asked));
-        }
         if let Some(items) = self.lists.get(&collection) {
             return (StatusCode::OK, page(items, namespace.as_deref(), asked));
         }

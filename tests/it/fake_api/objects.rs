@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::{Asked, Parts};
 
 /// `/apis/apps/v1/namespaces/shop/deployments` is `/apis/apps/v1/deployments` in `shop`.
 pub(super) fn cluster_wide(path: &str) -> (String, Option<String>) {
@@ -31,12 +31,13 @@ pub(super) fn page(items: &[Value], namespace: Option<&str>, asked: &Asked) -> B
     rest.retain(|item| start.as_ref().is_none_or(|start| key(item) > *start));
     let limit = limit(asked);
     let items: Vec<Value> = rest.iter().take(limit).copied().cloned().collect();
-    list(&items, rest.len() > limit)
+    list(&items, items.last().filter(|_| rest.len() > limit))
 }
 
-fn list(items: &[Value], more: bool) -> Bytes {
+/// A page, after whose `last` item there are others.
+fn list(items: &[Value], last: Option<&Value>) -> Bytes {
     let mut metadata = json!({"resourceVersion": "301"});
-    if let Some(last) = items.last().filter(|_| more) {
+    if let Some(last) = last {
         let token = json!({"v": "meta.k8s.io/v1", "rv": 301, "start": format!("{}\0", key(last))});
         metadata["continue"] = STANDARD_NO_PAD.encode(token.to_string()).into();
     }
@@ -71,26 +72,19 @@ fn labelled(item: &Value, selector: Option<&str>) -> bool {
         .is_none_or(|(key, value)| item["metadata"]["labels"][key] == value)
 }
 
-/// A page of `count` pods that are made when they are asked for.
-pub(super) fn synthetic_page(count: usize, asked: &Asked) -> Bytes {
+/// A page of `count` objects that are made when they are sent. Their names end in their numbers, from 0.
+pub(super) fn page_of_texts(count: usize, asked: &Asked, make: impl Fn(usize) -> Bytes + Send + 'static) -> Parts {
     let first = start(asked).map_or(0, |start| number(&start) + 1);
     let last = first.saturating_add(limit(asked)).min(count);
-    let items: Vec<Value> = (first..last).map(synthetic_pod).collect();
-    list(&items, last < count)
+    let last_item = json!({"metadata": {"name": format!("x-{}", last.saturating_sub(1))}});
+    let empty = list(&[], (last < count).then_some(&last_item));
+    let (head, tail) = empty.split_at(empty.len() - 2);
+    let (head, tail) = (Bytes::copy_from_slice(head), Bytes::copy_from_slice(tail));
+    let comma = move |number| if number > first { "," } else { "" };
+    let items = (first..last).flat_map(move |number| [comma(number).into(), make(number)]);
+    Box::new(std::iter::once(head).chain(items).chain([tail]))
 }
 
 fn number(key: &str) -> usize {
     key.rsplit('-').next().unwrap().parse().unwrap()
-}
-
-fn synthetic_pod(number: usize) -> Value {
-    json!({
-        "metadata": {
-            "name": format!("pod-{number:07}"), "namespace": "load",
-            "uid": format!("00000000-0000-4000-8000-{number:012x}"),
-            "annotations": {"padding": "x".repeat(7600)},
-        },
-        "spec": {"nodeName": "node-a", "containers": [{"name": "c", "image": format!("ghcr.io/acme/app-{}:v1", number % 500)}]},
-        "status": {"phase": "Running"},
-    })
 }

@@ -1,10 +1,7 @@
 //! What is found, in which requests.
 
-use std::sync::{Arc, Mutex};
-
 use imagefacts::cluster::inventory::UserKey;
 use imagefacts::cluster::uses::Selector;
-use imagefacts::event::{Event, Sink};
 
 use super::*;
 
@@ -30,26 +27,6 @@ async fn small_pages_give_the_same() {
     let inventory = found_by(&cluster, &Scope::default()).await.unwrap();
     assert_same(&inventory, &directly(Scope::default()));
     assert_eq!(api.queries(PODS).len(), 5);
-}
-
-#[tokio::test]
-async fn many_pods_come_page_by_page_and_are_told() {
-    struct Told(Mutex<Vec<u64>>);
-    impl Sink for Told {
-        fn emit(&self, event: &Event) {
-            if let Event::Discovering { resource, listed } = event
-                && resource == "pods"
-            {
-                self.0.lock().unwrap().push(*listed);
-            }
-        }
-    }
-    let api = Plan::recorded().with_synthetic_pods(1201).start().await;
-    let told = Arc::new(Told(Mutex::default()));
-    let events = Events::to(Arc::clone(&told) as Arc<dyn Sink>);
-    let inventory = discover(&connect(&api).await, &Scope::default(), &|_| {}, &events, &stop()).await.unwrap();
-    assert_eq!(inventory.pods, 1201);
-    assert_eq!(*told.0.lock().unwrap(), [500, 1000, 1201]);
 }
 
 #[tokio::test]

@@ -75,13 +75,17 @@ async fn lasting_failures_of_one_list_are_a_gap() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_answers_is_given_up() {
+async fn a_server_that_never_answers_or_ends_is_given_up() {
     let api = Plan::recorded().start().await;
     api.always_fail(PODS, Fault::Silence);
+    api.always_fail("/api/v1/nodes", Fault::HoldBack(usize::MAX));
     let limits = ClusterLimits { request_timeout: Duration::from_millis(500), tries: 2, ..quick() };
     let cluster = Cluster::connect(&connection(&api, limits)).await.unwrap();
     let inventory = found_by(&cluster, &Scope::default()).await.unwrap();
-    assert_eq!(gap(&inventory, "pods", None).reason, "timeout");
+    for (resource, path) in [("pods", PODS), ("nodes", "/api/v1/nodes")] {
+        assert_eq!(gap(&inventory, resource, None).reason, "timeout");
+        assert_eq!(api.queries(path).len(), 2);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod access;
 mod custom;
 mod discovery;
 mod failures;
+mod pages;
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use imagefacts::event::Events;
 use imagefacts::limits::ClusterLimits;
 use imagefacts::stop::Stop;
 
-use crate::fake_api::{FakeApi, Fault, Plan, recording};
+use crate::fake_api::{FakeApi, Fault, Plan, Size, recording};
 
 const PODS: &str = "/api/v1/pods";
 
@@ -75,13 +76,13 @@ fn directly(scope: Scope) -> Inventory {
         let page = recording(file);
         let list: List<'_> = serde_json::from_slice(&page).unwrap();
         for item in list.items {
-            builder.add(Resource::of(api_version, kind).unwrap(), item);
+            builder.add(Resource::of(api_version, kind).unwrap(), item.get());
         }
     }
     let rollout = CustomKind::of("argoproj.io/v1alpha1", "Rollout").unwrap();
     let page = recording("rollouts.json");
     let list: List<'_> = serde_json::from_slice(&page).unwrap();
-    list.items.into_iter().for_each(|item| builder.add(Resource::Custom(&rollout), item));
+    list.items.into_iter().for_each(|item| builder.add(Resource::Custom(&rollout), item.get()));
     builder.finish()
 }
 

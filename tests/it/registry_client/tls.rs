@@ -97,6 +97,20 @@ async fn https_does_not_fall_back_to_http() {
 }
 
 #[tokio::test]
+async fn what_a_loopback_registry_speaks_is_found_once_by_many_at_once() {
+    let authority = authority("Corp Root");
+    let (options, _file) = trusting(&authority);
+    let server = Server::https(acceptor(&authority, named("127.0.0.1")), |_| reply(200, document().0)).await;
+    let client = client_with(&options, &Limits::default(), Events::none());
+    let sessions: Vec<_> = (0..50).map(|_| client.session()).collect();
+    let repository = server.repository("a");
+    let asked = sessions.iter().map(|session| session.manifest(&repository, "1", &Credential::Anonymous));
+    assert!(futures::future::join_all(asked).await.iter().all(Result::is_ok));
+    let requests: u64 = sessions.iter().map(imagefacts::registry::Session::requests).sum();
+    assert_eq!((requests, server.lines().len()), (50 + 1, 50));
+}
+
+#[tokio::test]
 async fn what_a_loopback_registry_speaks_is_found_once() {
     let authority = authority("Corp Root");
     let (options, _file) = trusting(&authority);

@@ -16,7 +16,7 @@ fn inventory_of(objects: &[serde_json::Value], scope: Scope) -> Inventory {
         let (api_version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
         let custom = CustomKind::of(api_version, kind);
         let resource = Resource::of(api_version, kind).or(custom.as_ref().map(Resource::Custom)).unwrap();
-        builder.add(resource, &to_raw_value(object).unwrap());
+        builder.add(resource, &object.to_string());
     }
     builder.finish()
 }

@@ -77,7 +77,7 @@ fn ownerless_and_static_pods_are_one_entry_with_examples() {
 fn owners_that_are_not_listed_are_asked_for() {
     let mut builder = Builder::new(Scope::default());
     let (resource, item) = pod("p", Some(("Rollout", "r")));
-    builder.add(resource, &item);
+    builder.add(resource, item.get());
     let [rollout] = builder.unresolved_owners().try_into().unwrap();
     assert_eq!((&*rollout.kind, &*rollout.namespace, &*rollout.name), ("Rollout", "n", "r"));
     let above = serde_json::json!({"name": "r", "namespace": "n", "ownerReferences":

@@ -58,7 +58,7 @@ fn resource_at(path: &str) -> Resource<'static> {
 
 fn add_page(builder: &mut Builder, resource: Resource<'_>, page: &[u8]) -> Outcome<()> {
     let list: List<'_> = serde_json::from_slice(page)?;
-    list.items.iter().for_each(|item| builder.add(resource, item));
+    list.items.iter().for_each(|item| builder.add(resource, item.get()));
     Ok(())
 }
 

@@ -143,6 +143,29 @@ fn links_between_pages_lead_somewhere() {
     }
 }
 
+/// Benchmarks take long; that theirs can be typed is told by what they declare. `tests/run` runs them in small.
+#[test]
+fn every_option_of_a_benchmark_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
+    let manifest = read("Cargo.toml");
+    let options = read("benches/whole_run/options.rs") + &read("benches/made_up/mod.rs");
+    let mut seen = BTreeSet::new();
+    for line in shell_lines(&read("docs/performance.md")) {
+        let words = words(&line);
+        let ["cargo", "bench", "--bench", name, rest @ ..] = &words.iter().map(String::as_str).collect::<Vec<_>>()[..]
+        else {
+            panic!("{line}")
+        };
+        assert!(manifest.contains(&format!("[[bench]]\nname = \"{name}\"\n")), "{line}");
+        for option in rest.iter().filter_map(|word| word.strip_prefix("--")).filter(|option| !option.is_empty()) {
+            assert!(options.contains(&format!("pub(crate) {}: ", option.replace('-', "_"))), "{line}: --{option}");
+            seen.insert(option.to_owned());
+        }
+    }
+    assert!(seen.contains("quick") && seen.contains("sweep"), "{seen:?}");
+}
+
 /// The blocks of this language on a page.
 fn blocks(page: &str, language: &str) -> Vec<String> {
     let opening = format!("```{language}\n");

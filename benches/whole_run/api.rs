@@ -41,7 +41,7 @@ pub(crate) struct Hello {
 struct Page {
     plain: Bytes,
     gzipped: Bytes,
-    /// how long the server seems to work on it: as long as there is work in it
+    /// how long the server seems to work on it
     after: Duration,
 }
 
@@ -84,8 +84,9 @@ fn page(list: &Collection, number: usize, options: &ClusterOptions) -> Result<Pa
     // As API servers do.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes())?;
-    let of_full = text.len() as f64 / (PAGE * options.cluster.pod_bytes) as f64;
-    let after = Duration::from_millis(options.page_ms).mul_f64(of_full.clamp(0.02, 1.0));
+    let of_full = (text.len() as f64 / (PAGE * options.cluster.pod_bytes) as f64).clamp(0.02, 1.0);
+    let full = Duration::from_millis(options.page_ms);
+    let after = if options.in_proportion { full.mul_f64(of_full) } else { full };
     Ok(Page { plain: text.into(), gzipped: encoder.finish()?.into(), after })
 }
 

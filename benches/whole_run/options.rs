@@ -57,9 +57,12 @@ pub(crate) struct Options {
     /// Bytes of a pod as JSON
     #[arg(long, default_value_t = 8192)]
     pub(crate) pod_bytes: usize,
-    /// Milliseconds before the first byte of a full page of pods, and as much less as another page holds less
+    /// Milliseconds before the first byte of each page
     #[arg(long, default_value_t = 50)]
     pub(crate) page_ms: u64,
+    /// Let that be the time for a full page of pods, and as much less for another page as it holds less
+    #[arg(long)]
+    pub(crate) in_proportion: bool,
     /// Images of the registries whose reading is measured
     #[arg(long, value_delimiter = ',', default_values_t = [1000, 20_000])]
     pub(crate) images: Vec<usize>,
@@ -121,9 +124,12 @@ impl Options {
 pub(crate) struct ClusterOptions {
     #[command(flatten)]
     pub(crate) cluster: Cluster,
-    /// Milliseconds before the first byte of a full page of pods, and as much less as another page holds less
+    /// Milliseconds before the first byte of each page
     #[arg(long, default_value_t = 50)]
     pub(crate) page_ms: u64,
+    /// Let that be the time for a full page of pods, and as much less for another page as it holds less
+    #[arg(long)]
+    pub(crate) in_proportion: bool,
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,

@@ -52,7 +52,7 @@ fn surroundings(options: &Options) -> Result<String> {
     let curl = if floor::is_curl_there() { "curl" } else { "a bare client of our own, as there is no curl" };
     Ok(format!(
         "medians of {} rounds on {} processors, over loopback\n\
-         full pages of pods after {} ms, answers of the registry after {} ms\n\
+         pages after {} ms, answers of the registry after {} ms\n\
          the registry's bare client is {curl}\n\
          the program has {}",
         options.rounds,

@@ -67,6 +67,8 @@ impl Scene {
             "cluster --pods={pods} --pod-bytes={} --page-ms={page_ms} --images={images} --registry={} {shape}",
             options.pod_bytes, registry.host
         ));
+        let role =
+            role.into_iter().chain(options.in_proportion.then(|| "--in-proportion".to_owned())).collect::<Vec<_>>();
         let (api_server, api): (_, api::Hello) = Server::start(&role)?;
         let scene = Self { dir, program: options.program.clone(), api_server, registry_server, api, registry };
         std::fs::write(scene.path("kubeconfig"), scene.kubeconfig())?;

@@ -65,6 +65,7 @@ impl Collection {
         let mut execution = Execution::start(clock);
         events
             .emit(Event::Started { namespaces: settings.namespaces.clone(), include_images: settings.include_images });
+        let prepared = tokio::task::spawn_blocking(facts::prepare);
         // Set up before anything is asked, so that a wrong setting costs no time.
         let registries = match settings.include_images {
             true => Some(Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop)?),
@@ -95,8 +96,8 @@ impl Collection {
         };
         let cluster_version = inventory.version.clone();
         let assembled = facts::assemble(inventory, resolution, context);
-        let (facts, redactions) =
-            facts::seal(assembled, &facts::validate::Validator::new()?).map_err(CollectError::Invalid)?;
+        let validator = prepared.await??;
+        let (facts, redactions) = facts::seal(assembled, &validator).map_err(CollectError::Invalid)?;
         report(&facts, events);
         execution.end(assembling);
 

@@ -23,6 +23,15 @@ mod seal;
 pub mod text;
 pub mod validate;
 
+/// Makes ready what takes a moment, whatever the document: to be done while others are waited for.
+///
+/// # Errors
+/// When the built-in schema is not one: a bug of this program.
+pub fn prepare() -> Result<validate::Validator, validate::BadSchema> {
+    redact::prepare();
+    validate::Validator::new()
+}
+
 pub(crate) use assemble::summarize;
 pub use assemble::{Assembled, Manifests, Origin, RunContext, assemble};
 pub use seal::{PackedManifests, seal};

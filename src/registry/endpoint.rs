@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 use url::Url;
@@ -23,6 +24,9 @@ pub(super) struct Endpoint {
     word: tokio::sync::Mutex<()>,
     was_asked: AtomicBool,
 }
+
+/// How long others wait for what one server says first: longer than most need to say it.
+const FIRST_WORD: Duration = Duration::from_millis(250);
 
 /// Nobody knows whether the server can be reached.
 const UNKNOWN: u8 = 0;
@@ -64,14 +68,15 @@ impl Endpoint {
         }
     }
 
-    /// Waits while somebody else finds out which of two protocols the server speaks, so that not every image asks in
-    /// the wrong one. Who tries keeps what is returned until it is done; one that learned nothing keeps nobody waiting.
+    /// Waits a moment while somebody else finds out which of two protocols the server speaks, so that not every image
+    /// asks in the wrong one. Who tries keeps what is returned until it is done.
     pub(super) async fn first_word(&self) -> Option<FirstWord<'_>> {
         let is_open = || self.origins().len() > 1 && !self.was_asked.load(Relaxed);
         if !is_open() {
             return None;
         }
-        let lock = self.word.lock().await;
+        // A server that takes longer is not held up for it.
+        let lock = tokio::time::timeout(FIRST_WORD, self.word.lock()).await.ok()?;
         is_open().then_some(FirstWord { _lock: lock, endpoint: self })
     }
 

@@ -163,6 +163,11 @@ impl Masker {
     }
 }
 
+/// Compiles the patterns, which the first text would have to wait for.
+pub(super) fn prepare() {
+    secrets("DB_PASSWORD=***HIDDEN*** AKIA x-api-key -u login machine chpasswd htpasswd sshpass @tcp sig= ; ==");
+}
+
 /// A text as it will be, without writing down what was masked: for what is shown before a document is made.
 pub fn hidden(text: &str) -> String {
     masked(text, &merged(secrets(text)))

@@ -195,9 +195,10 @@ impl Run<'_> {
         }
     }
 
+    /// A credential that is not accepted ends the run, unless it was before: what was read until it expired is kept.
     pub(super) fn end_on_unauthorized(&self, error: &RequestError) -> Result<(), DiscoveryError> {
-        let ends = error.status() == Some(StatusCode::UNAUTHORIZED) || matches!(error, RequestError::Credential(_));
-        if ends { Err(self.cluster.fatal(error)) } else { Ok(()) }
+        let is_ours = error.status() == Some(StatusCode::UNAUTHORIZED) || matches!(error, RequestError::Credential(_));
+        if is_ours && !self.found().listed { Err(self.cluster.fatal(error)) } else { Ok(()) }
     }
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {
@@ -212,7 +213,6 @@ impl Run<'_> {
         match owners::resolve(self.cluster, &mut builder, self.stop).await {
             Ok(0) => {}
             Ok(left) => builder.add_gap(gaps::unknown_owners(left)),
-            Err(error) if error.status() == Some(StatusCode::UNAUTHORIZED) => return Err(self.cluster.fatal(&error)),
             Err(error) => builder.add_gap(gaps::owners_failed(&error)),
         }
         let inventory = builder.finish();

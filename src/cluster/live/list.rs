@@ -76,6 +76,10 @@ async fn read_pages(
         let page = ahead.take().unwrap_or_else(|| Ahead::ask(cluster, listing, position.token.clone()));
         match read_page(cluster, listing, page, take).await {
             Ok(None) => return Ok(()),
+            // A list whose pages lead back to themselves has no end.
+            Ok(Some(next)) if next.token() == position.token.as_deref() => {
+                return Err(RequestError::Unreadable("its page is followed by itself".to_owned()));
+            }
             Ok(Some(next)) => {
                 position.arrive_at(next.token());
                 tries = Tries::new(limits, limits.tries);

@@ -44,7 +44,11 @@ pub(super) struct Refusal {
 
 impl From<NoList> for RequestError {
     fn from(why: NoList) -> Self {
-        Self::Unreadable(why.to_string())
+        match why {
+            // As well as a connection, whoever stands between may break off an answer.
+            NoList::Truncated => Self::Broken(why.to_string()),
+            NoList::Syntax(_) | NoList::Field | NoList::Other => Self::Unreadable(why.to_string()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ const SECRET_WORDS: &str = "\
 
 /// Words that name a secret when they stand last.
 const SECRET_LAST_WORDS: &str = "\
-    auth pass pat jwt otp totp salt pepper sshpass requirepass masterauth";
+    auth pass pat pw psw jwt otp totp salt pepper sshpass requirepass masterauth";
 
 /// Endings of words that were written together: `PGPASSWORD`, `githubtoken`.
 const SECRET_ENDINGS: &str = "\
@@ -63,8 +63,8 @@ static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let lists = [SECRET_WORDS, SECRET_LAST_WORDS, SECRET_ENDINGS, ACCOUNT_WORDS, "key keys account last-applied"];
     let pairs = SECRET_PAIRS.iter().map(|(_, second)| *second);
     let words: Vec<&str> = lists.iter().flat_map(|list| list.split(' ')).chain(pairs).collect();
-    // A word that goes on in small letters or digits is another one.
-    RegexBuilder::new(&format!("(?i:{})(?:[^a-z0-9]|$)", words.join("|"))).unicode(false).build().ok()
+    // A word that goes on in small letters is another one.
+    RegexBuilder::new(&format!("(?i:{})(?:[^a-z]|$)", words.join("|"))).unicode(false).build().ok()
 });
 
 /// Whether anything in `text` may be a name for which there is a [`rule`]. It is told much faster than which.
@@ -77,7 +77,7 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
     if name == "kubectl.kubernetes.io/last-applied-configuration" {
         return Some(Rule::SecretName);
     }
-    let words = words(name);
+    let words: Vec<String> = words(name).into_iter().map(without_number).collect();
     let last = words.last()?.as_str();
     // The shell's working directories.
     if words.len() == 1 && matches!(last, "pwd" | "oldpwd") {
@@ -90,6 +90,12 @@ pub(super) fn rule(name: &str) -> Option<Rule> {
     let is_account =
         words.iter().any(|word| among(ACCOUNT_WORDS, word)) || pairs(&words).any(|pair| pair == ("owner", "account"));
     (is_account && (last == "name" || !among(ABOUT, last))).then_some(Rule::AccountName)
+}
+
+/// `password2` is a second password; `sha256` is a word.
+fn without_number(word: String) -> String {
+    let stem = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    if stem.is_empty() || among(ABOUT, &word) { word } else { stem.to_owned() }
 }
 
 fn sounds_secret(words: &[String]) -> bool {
@@ -201,7 +207,7 @@ mod tests {
     fn secrets_accounts_and_others_are_told_by_their_names() {
         let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         for name in names(
-            "DB_PASSWORD PGPASSWORD MYSQL_PWD githubToken x-api-key AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID SECRET_KEY_BASE \
+            "PASSWORD1 TOKEN2 api_key_3 LDAP_BIND_PW DB_PASSWORD PGPASSWORD MYSQL_PWD githubToken x-api-key AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID SECRET_KEY_BASE \
              VAULT_SECRET_ID REDISCLI_AUTH DB_PASS JWT_SIGNING_KEY private_key connectionString certKey kubeadmToken",
         ) {
             assert_eq!(rule(&name), Some(Rule::SecretName), "{name}");

@@ -55,13 +55,29 @@ async fn a_user_and_groups_are_impersonated() {
 
 #[tokio::test]
 async fn an_expired_credential_ends_the_run() {
-    for path in ["/version", PODS] {
+    // Some servers tell their version to everybody.
+    let lists = [
+        "/apis",
+        "/api/v1/nodes",
+        "/api/v1/podtemplates",
+        "/api/v1/replicationcontrollers",
+        "/api/v1/events",
+        "/apis/apps/v1/replicasets",
+        "/apis/apps/v1/deployments",
+        "/apis/apps/v1/statefulsets",
+        "/apis/apps/v1/daemonsets",
+        "/apis/batch/v1/jobs",
+        "/apis/batch/v1/cronjobs",
+    ];
+    for (path, others) in [("/version", &[][..]), (PODS, &lists)] {
         let api = Plan::recorded().start().await;
-        api.always_fail(path, Fault::recorded(401, "unauthorized-401.json"));
+        for path in others.iter().chain([&path]) {
+            api.always_fail(path, Fault::recorded(401, "unauthorized-401.json"));
+        }
         let error = found(&api, &Scope::default()).await.unwrap_err();
         assert!(matches!(error, DiscoveryError::Unauthorized { .. }), "{error}");
         assert!(error.to_string().contains("user tester: log in again"), "{error}");
-        assert_eq!(api.queries(path).len(), 1, "a 401 is not tried again");
+        assert!(api.queries(path).len() <= 1, "a 401 is not tried again");
     }
 }
 

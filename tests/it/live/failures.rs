@@ -106,3 +106,34 @@ async fn a_stopped_run_keeps_what_was_read() {
     let gap = gap(&inventory, "events", None);
     assert_eq!((gap.reason.as_str(), gap.incomplete), ("canceled", true));
 }
+
+#[tokio::test]
+async fn what_was_read_before_the_credential_expired_is_kept() {
+    let api = Plan::recorded().start().await;
+    api.fail(PODS, "continue=", usize::MAX, Fault::recorded(401, "unauthorized-401.json"));
+    let inventory = found_by(&connect_for_pages(&api, 3).await, &Scope::default()).await.unwrap();
+    assert_eq!(inventory.pods, 3);
+    assert!(gap(&inventory, "pods", None).incomplete);
+}
+
+#[tokio::test]
+async fn a_page_that_leads_to_itself_ends_the_list() {
+    let api = Plan::recorded().start().await;
+    let page = r#"{"metadata":{"resourceVersion":"1","continue":"again"},"items":[]}"#;
+    api.fail(PODS, "", 10, Fault::Answer { status: 200, headers: Vec::new(), body: page.into() });
+    let inventory = found(&api, &Scope::default()).await.unwrap();
+    let gap = gap(&inventory, "pods", None);
+    assert_eq!((gap.reason.as_str(), gap.incomplete), ("unreadable", true));
+    // The next one is asked for before it is seen that it is the same.
+    assert!(api.queries(PODS).len() <= 3, "{:?}", api.queries(PODS));
+}
+
+#[tokio::test]
+async fn an_answer_that_ends_too_early_is_asked_for_again() {
+    let api = Plan::recorded().start().await;
+    let half = recording("pods.json");
+    let half = half.slice(..half.len() / 2);
+    api.fail(PODS, "", 1, Fault::Answer { status: 200, headers: Vec::new(), body: half });
+    assert_same(&found(&api, &Scope::default()).await.unwrap(), &directly(Scope::default()));
+    assert_eq!(api.queries(PODS).len(), 2);
+}

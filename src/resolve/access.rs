@@ -12,11 +12,20 @@ use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, Via};
 #[derive(Default)]
 pub(super) struct Attempts {
     candidates: Candidates,
-    tried: Vec<(Credential, Outcome)>,
+    tried: Vec<Try>,
     /// the most telling refusal, and whether it was of a pull secret
     refusal: Option<(bool, Failure)>,
     /// whether what the reference names is asked for before it is fetched
     head_first: bool,
+}
+
+/// A credential that was tried.
+struct Try {
+    credential: Credential,
+    outcome: Outcome,
+    /// whether it would have been tried if all that is known now had been known before: when something was found, and
+    /// how soon, shall not show in what is told
+    counts: bool,
 }
 
 /// What the registry said to a credential: `Err` with the class of its refusal.
@@ -39,6 +48,19 @@ impl Attempts {
     /// Goes on with `candidates` in place of those that were known before; what was tried stays tried.
     pub(super) fn choose_from(&mut self, candidates: Candidates) {
         self.candidates = candidates;
+        self.tried.iter_mut().for_each(|tried| tried.counts = false);
+    }
+
+    /// Of a reference that was opened before: tries those that would have come before the one that was accepted.
+    /// Returns failures that say nothing about a credential.
+    pub(super) async fn open_again(&mut self, session: &Session, reference: &Reference) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        for candidate in self.candidates.list.clone() {
+            if self.is_accepted(session, reference, &candidate.credential, &mut failures).await {
+                break;
+            }
+        }
+        failures
     }
 
     /// Tries one candidate after the other until one is accepted. With `head_first` what the reference names is asked
@@ -54,7 +76,7 @@ impl Attempts {
     ) -> Result<Opened, Option<Failure>> {
         self.head_first = head_first;
         for candidate in self.candidates.list.clone() {
-            if self.outcome(&candidate.credential).is_some() {
+            if self.count(&candidate.credential).is_some() {
                 continue;
             }
             match self.attempt(session, reference, &candidate.credential).await {
@@ -86,7 +108,7 @@ impl Attempts {
             }
         }
         let is_kubelets = |candidate: &&Candidate| candidate.source == AccessSource::PullSecret;
-        let outcomes = self.candidates.list.iter().filter(is_kubelets).map(|own| self.outcome(&own.credential));
+        let outcomes = self.candidates.list.iter().filter(is_kubelets).map(|own| self.counted(&own.credential));
         let (refused, accepted) = outcomes.fold((false, false), |(refused, accepted), outcome| {
             (refused || matches!(outcome, Some(Err(_))), accepted || outcome == Some(Ok(())))
         });
@@ -98,15 +120,15 @@ impl Attempts {
 
     /// The credential for which the registry said that it does not have the reference: it let somebody look.
     pub(super) fn knows_of_nothing(&self) -> Option<&Credential> {
-        let found = self.tried.iter().find(|(_, outcome)| *outcome == Err(ErrorClass::NotFound));
-        found.map(|(credential, _)| credential)
+        let found = self.tried.iter().find(|tried| tried.outcome == Err(ErrorClass::NotFound));
+        found.map(|tried| &tried.credential)
     }
 
     /// What is told of it: every source whose credential was tried, under whichever name, in order.
     pub(super) fn access(&self) -> Vec<Access> {
         let mut told: Vec<Access> = Vec::new();
         for candidate in &self.candidates.list {
-            let Some(outcome) = self.outcome(&candidate.credential) else { continue };
+            let Some(outcome) = self.counted(&candidate.credential) else { continue };
             let access = Access {
                 source: candidate.source,
                 name: candidate.name.clone(),
@@ -136,7 +158,7 @@ impl Attempts {
         credential: &Credential,
         failures: &mut Vec<Failure>,
     ) -> bool {
-        if let Some(outcome) = self.outcome(credential) {
+        if let Some(outcome) = self.count(credential) {
             return outcome.is_ok();
         }
         match self.attempt(session, reference, credential).await {
@@ -154,18 +176,27 @@ impl Attempts {
         credential: &Credential,
     ) -> Result<Top, Failure> {
         let answer = Box::pin(top(session, reference, credential, self.head_first)).await;
-        match &answer {
-            Ok(top) if top.named.via != Via::Mirror => self.tried.push((credential.clone(), Ok(()))),
-            Err(failure) if is_refusal(failure.class) => self.tried.push((credential.clone(), Err(failure.class))),
+        let outcome = match &answer {
+            Ok(top) if top.named.via != Via::Mirror => Some(Ok(())),
+            Err(failure) if is_refusal(failure.class) => Some(Err(failure.class)),
             // Nothing was said about the credential; to a mirror it is not even shown.
-            Ok(_) | Err(_) => {}
-        }
+            Ok(_) | Err(_) => None,
+        };
+        self.tried.extend(outcome.map(|outcome| Try { credential: credential.clone(), outcome, counts: true }));
         answer
     }
 
-    fn outcome(&self, credential: &Credential) -> Option<Outcome> {
-        let known = self.tried.iter().find(|(tried, _)| tried.is_same_as(credential));
-        known.map(|(_, outcome)| *outcome)
+    /// What was said to `credential` before, which counts by this.
+    fn count(&mut self, credential: &Credential) -> Option<Outcome> {
+        let known = self.tried.iter_mut().find(|tried| tried.credential.is_same_as(credential))?;
+        known.counts = true;
+        Some(known.outcome)
+    }
+
+    /// What was said to `credential`, if that counts.
+    fn counted(&self, credential: &Credential) -> Option<Outcome> {
+        let known = self.tried.iter().find(|tried| tried.credential.is_same_as(credential))?;
+        known.counts.then_some(known.outcome)
     }
 }
 

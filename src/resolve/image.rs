@@ -140,7 +140,12 @@ impl Learned {
         let repository = want.reference.repository();
         let candidates = shared.resolver.keychain.candidates(repository, &want.contexts).await;
         self.attempts.choose_from(candidates);
+        let was_open = self.named.as_ref().is_some_and(|named| named.via == Via::Registry);
         let top = self.knock(shared, session, &want.reference).await;
+        if was_open {
+            let failures = self.attempts.open_again(session, &want.reference).await;
+            self.failures.extend(failures);
+        }
         match &self.door {
             Door::Open(credential) => {
                 let credential = credential.clone();

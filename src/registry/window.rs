@@ -11,6 +11,10 @@
 /// Where a window begins. A registry's frontend bears so much at once, and most clients ask for as much.
 const START: usize = 32;
 
+/// What a window is never halved below, unless a user allows less. A server that wants still less says when to come back, and
+/// is left in peace until then; asked one by one, each of its refusals would cost a whole pause.
+const LEAST: usize = 16;
+
 /// The window of one server.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -90,8 +94,9 @@ impl Window {
 
     /// Half of what was really in flight: a window that is not filled would give way in name alone.
     fn halve(&mut self) {
-        self.threshold = (self.size / 2).max(1);
-        self.size = (self.size.min(self.in_flight) / 2).max(1);
+        let least = LEAST.min(self.most);
+        self.threshold = (self.size / 2).max(least);
+        self.size = (self.size.min(self.in_flight) / 2).max(least);
         (self.good, self.settled, self.is_mute) = (0, self.sent, true);
     }
 }
@@ -122,8 +127,9 @@ mod tests {
             ("a round that fails", 64, vec![Good, Trouble, Good, Good], vec![32, 64, 32, 33]),
             ("a server that is down", 64, vec![Trouble; 4], vec![32, 16, 16, 16]),
             ("one that goes down", 64, vec![Good, Trouble, Trouble], vec![32, 64, 32]),
-            ("one that has enough", 64, vec![SlowDown; 8], vec![32, 16, 8, 4, 2, 1, 1, 1]),
-            ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 8]),
+            ("one that has enough", 64, vec![SlowDown; 8], vec![32, 16, 16, 16, 16, 16, 16, 16]),
+            ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
+            ("one of few that has enough", 4, vec![SlowDown; 2], vec![4, 4]),
             ("what tells nothing", 64, vec![Nothing; 2], vec![32, 32]),
         ] {
             let mut window = Window::new(most);
@@ -138,11 +144,11 @@ mod tests {
         round(&mut window, Sign::Good);
         let nth = window.begin();
         window.end(nth, Sign::Trouble);
-        assert_eq!(window.size, 1, "nothing else was in flight");
+        assert_eq!(window.size, LEAST, "nothing else was in flight");
         // It doubles up to half of what it was, and then grows by one in each round.
-        let sizes: Vec<_> = (0..38).map(|_| round(&mut window, Sign::Good)).collect();
-        assert_eq!(sizes[..8], [1, 2, 4, 8, 16, 32, 33, 34]);
-        assert_eq!(sizes[37], 64);
+        let sizes: Vec<_> = (0..34).map(|_| round(&mut window, Sign::Good)).collect();
+        assert_eq!(sizes[..4], [16, 32, 33, 34]);
+        assert_eq!(sizes[33], 64);
     }
 
     #[test]

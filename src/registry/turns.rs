@@ -195,6 +195,7 @@ impl Drop for Turn {
 mod tests {
     use futures::FutureExt as _;
 
+    use super::super::window::LEAST;
     use super::*;
 
     /// For a registry's first request to its own server.
@@ -275,8 +276,8 @@ mod tests {
         let mut troubled = turns.next(mirror).now_or_never().unwrap();
         troubled.note(Sign::Trouble);
         drop(troubled);
-        let _held = turns.next(mirror).now_or_never().expect("it may be asked by one");
-        assert!(turns.next(mirror).now_or_never().is_none(), "and by no more");
+        let held: Vec<_> = (0..64).map_while(|_| turns.next(mirror).now_or_never()).collect();
+        assert_eq!(held.len(), LEAST, "and by no more");
         assert!(turns.next(to("r.io", 64)).now_or_never().is_some());
         assert!(turns.next(Wish { registry: "other.io", ..mirror }).now_or_never().is_none(), "whoever it is");
     }

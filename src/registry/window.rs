@@ -13,7 +13,7 @@ const START: usize = 32;
 
 /// What a window is never halved below, unless a user allows less. A server that wants still less says when to come back, and
 /// is left in peace until then; asked one by one, each of its refusals would cost a whole pause.
-const LEAST: usize = 16;
+pub(super) const LEAST: usize = 16;
 
 /// The window of one server.
 #[derive(Debug)]

@@ -1,34 +1,41 @@
-//! Bytes that take little room in memory while nobody reads them.
+//! Bytes that take little room in memory while nobody reads them, and that can be written as they lie there.
 
 use std::cell::RefCell;
-use std::io::{Read as _, Write as _};
+use std::io::{self, BufWriter, Write};
 
-use flate2::Compression;
-use flate2::read::DeflateDecoder;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-/// Bytes, compressed in memory.
+/// Bytes, compressed in memory: deflate blocks (RFC 1951) that end where a byte does. None of them is the last of a stream,
+/// and none leans on what stood before, so that such pieces can be joined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Packed {
     deflated: Box<[u8]>,
     len: usize,
+    crc: u32,
 }
+
+/// A writer that can take in what is compressed as if it were written byte for byte.
+pub trait Splice: Write {
+    /// Writes what was packed.
+    fn splice(&mut self, packed: &Packed) -> io::Result<()>;
+}
+
+/// Room for what ends the blocks, beside what is compressed.
+const ROOM: usize = 64;
 
 thread_local! {
     /// The fastest level: it makes of documents nearly as little as the others. Its state is large, and used again.
-    static ENCODER: RefCell<DeflateEncoder<Vec<u8>>> = RefCell::new(DeflateEncoder::new(Vec::new(), Compression::fast()));
+    static COMPRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
 }
 
 impl Packed {
     /// Compresses `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let deflated = ENCODER.with_borrow_mut(|encoder| {
-            // Writing to memory does not fail.
-            let written = encoder.write_all(bytes);
-            debug_assert!(written.is_ok(), "{written:?}");
-            encoder.reset(Vec::new()).unwrap_or_default()
+        let deflated = COMPRESS.with_borrow_mut(|compress| {
+            compress.reset();
+            deflate(compress, bytes)
         });
-        Self { deflated: deflated.into(), len: bytes.len() }
+        Self { deflated: deflated.into(), len: bytes.len(), crc: crc32fast::hash(bytes) }
     }
 
     /// How many bytes it takes.
@@ -36,13 +43,61 @@ impl Packed {
         self.deflated.len()
     }
 
+    /// How many bytes were compressed.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there were none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The blocks.
+    pub fn deflated(&self) -> &[u8] {
+        &self.deflated
+    }
+
+    /// The checksum of what was compressed (CRC-32, as gzip's), to be joined to others.
+    pub fn checksum(&self) -> crc32fast::Hasher {
+        crc32fast::Hasher::new_with_initial_len(self.crc, self.len as u64)
+    }
+
     /// What was compressed.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len);
         // It was made by us, and memory does not fail.
-        let read = DeflateDecoder::new(&*self.deflated).read_to_end(&mut bytes);
-        debug_assert!(read.is_ok(), "{read:?}");
+        let read = Decompress::new(false).decompress_vec(&self.deflated, &mut bytes, FlushDecompress::Sync);
+        debug_assert!(read.is_ok() && bytes.len() == self.len, "{read:?}");
         bytes
+    }
+}
+
+/// All of `bytes` in blocks that end where a byte does.
+fn deflate(compress: &mut Compress, bytes: &[u8]) -> Vec<u8> {
+    let mut deflated = Vec::with_capacity(bytes.len() / 4 + ROOM);
+    loop {
+        let done = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
+        let rest = bytes.get(done..).unwrap_or_default();
+        let status = compress.compress_vec(rest, &mut deflated, FlushCompress::Sync);
+        // Blocks that fill the room to the last byte may not be all of them.
+        if !matches!(status, Ok(Status::Ok)) || deflated.len() < deflated.capacity() {
+            return deflated;
+        }
+        deflated.reserve(deflated.len() + ROOM);
+    }
+}
+
+impl<W: Splice> Splice for BufWriter<W> {
+    fn splice(&mut self, packed: &Packed) -> io::Result<()> {
+        self.flush()?;
+        self.get_mut().splice(packed)
+    }
+}
+
+impl Splice for Vec<u8> {
+    fn splice(&mut self, packed: &Packed) -> io::Result<()> {
+        self.write_all(&packed.bytes())
     }
 }
 
@@ -57,6 +112,21 @@ mod tests {
         fn bytes_come_out_as_they_went_in(bytes: Vec<u8>, times in 1usize..200) {
             let bytes = bytes.repeat(times);
             prop_assert_eq!(Packed::of(&bytes).bytes(), bytes);
+        }
+
+        #[test]
+        fn pieces_can_be_joined(pieces: Vec<Vec<u8>>) {
+            let packed: Vec<Packed> = pieces.iter().map(|piece| Packed::of(piece)).collect();
+            let (mut deflated, mut checksum) = (Vec::new(), crc32fast::Hasher::new());
+            for piece in &packed {
+                deflated.extend(piece.deflated());
+                checksum.combine(&piece.checksum());
+            }
+            let whole = pieces.concat();
+            let mut inflated = Vec::with_capacity(whole.len() + 1);
+            Decompress::new(false).decompress_vec(&deflated, &mut inflated, FlushDecompress::Sync).unwrap();
+            prop_assert_eq!(checksum.finalize(), crc32fast::hash(&whole));
+            prop_assert_eq!(inflated, whole);
         }
     }
 }

@@ -2,27 +2,30 @@
 
 use std::io::{self, BufWriter, Write};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::gzip::Gzip;
+use crate::packed::{Packed, Splice};
+
 /// tar's unit: headers and padding.
 const BLOCK: usize = 512;
+
+/// How hard gzip tries: its usual level.
+const LEVEL: u32 = 6;
 
 /// Writes a tar.gz, file after file: fixed owner and mode, one time for all, no name or time in the gzip header.
 pub(super) struct Archive<'a, W: Write> {
     top: &'a str,
     seconds: u64,
-    out: BufWriter<GzEncoder<W>>,
+    out: BufWriter<Gzip<W>>,
 }
 
 impl<'a, W: Write> Archive<'a, W> {
     /// An archive whose files all lie below the directory `top` and were made at `at`.
-    pub(super) fn new(top: &'a str, at: Timestamp, out: W) -> Self {
-        // The level is spelled out: a library's idea of a default may change.
-        let out = BufWriter::new(GzEncoder::new(out, Compression::new(6)));
-        Self { top, seconds: u64::try_from(at.as_second()).unwrap_or(0), out }
+    pub(super) fn new(top: &'a str, at: Timestamp, out: W) -> io::Result<Self> {
+        let out = BufWriter::new(Gzip::new(out, LEVEL)?);
+        Ok(Self { top, seconds: u64::try_from(at.as_second()).unwrap_or(0), out })
     }
 
     /// Adds a file that is at hand.
@@ -31,13 +34,22 @@ impl<'a, W: Write> Archive<'a, W> {
     }
 
     /// Adds `value` as indented JSON.
-    ///
-    /// It is serialized twice, once to learn its size, which tar wants first: time is cheaper here than holding a
-    /// large document in memory once more.
     pub(super) fn json(&mut self, path: &str, value: &impl Serialize) -> io::Result<()> {
+        self.written(path, |out| write_json(out, value))
+    }
+
+    /// Adds what `write` writes.
+    ///
+    /// It is written twice, once to learn its size, which tar wants first: time is cheaper here than holding a large
+    /// document in memory once more.
+    pub(super) fn written(
+        &mut self,
+        path: &str,
+        write: impl Fn(&mut dyn Splice) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut counted = Counter(0);
-        write_json(&mut counted, value)?;
-        self.file(path, counted.0, |out| write_json(out, value))
+        write(&mut counted)?;
+        self.file(path, counted.0, |out| write(out))
     }
 
     /// Ends the archive; the writer has all of it then.
@@ -47,7 +59,7 @@ impl<'a, W: Write> Archive<'a, W> {
         encoder.finish()?.flush()
     }
 
-    fn file(&mut self, path: &str, size: u64, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    fn file(&mut self, path: &str, size: u64, write: impl FnOnce(&mut dyn Splice) -> io::Result<()>) -> io::Result<()> {
         let mut header = tar::Header::new_ustar();
         header.set_path(format!("{}/{path}", self.top))?;
         header.set_size(size);
@@ -76,6 +88,13 @@ impl Write for Counter {
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Splice for Counter {
+    fn splice(&mut self, packed: &Packed) -> io::Result<()> {
+        self.0 += packed.len() as u64;
         Ok(())
     }
 }

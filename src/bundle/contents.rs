@@ -8,16 +8,17 @@ use serde_json::Value;
 
 use super::archive::Archive;
 use super::execution::Collection;
-use crate::facts::document::{ImageFacts, Manifest};
+use crate::facts::PackedManifests;
+use crate::facts::document::ImageFacts;
 
 /// The facts' place below the top directory.
 pub(super) const FACTS: &str = "image-facts/facts.json";
 
 /// The contents of a bundle. All but the facts are small.
 #[derive(Clone, Copy)]
-pub struct Contents<'a, M = Vec<Manifest>> {
+pub struct Contents<'a> {
     /// `image-facts/facts.json`
-    pub facts: &'a ImageFacts<M>,
+    pub facts: &'a ImageFacts<PackedManifests>,
     /// `image-facts/facts.schema.json`
     pub schema: &'a [u8],
     /// `image-facts/summary.txt`
@@ -40,17 +41,17 @@ struct ClusterVersion<'a> {
     string: Option<&'a str>,
 }
 
-impl<M: Serialize> Contents<'_, M> {
+impl Contents<'_> {
     /// Writes the archive to `out`: all files below the directory `top`, sorted by name but for those that tell how the
     /// run went, made at `at`.
     pub(super) fn write(&self, top: &str, at: Timestamp, out: impl Write) -> io::Result<()> {
-        let mut archive = Archive::new(top, at, out);
+        let mut archive = Archive::new(top, at, out)?;
         archive.bytes("analysis.json", self.analysis)?;
         if let Some(info) = self.cluster_version {
             let string = info.get("gitVersion").and_then(Value::as_str);
             archive.json("cluster-info/cluster_version.json", &ClusterVersion { info, string })?;
         }
-        archive.json(FACTS, self.facts)?;
+        archive.written(FACTS, |out| self.facts.write(out))?;
         archive.bytes("image-facts/facts.schema.json", self.schema)?;
         archive.bytes("image-facts/redactions.json", self.redactions)?;
         archive.bytes("image-facts/summary.txt", self.summary.as_bytes())?;

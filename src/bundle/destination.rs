@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::{Contents, WriteError};
@@ -91,7 +90,7 @@ impl Destination {
     ///
     /// # Errors
     /// When it cannot be written; then nothing of it is left, except on stdout.
-    pub fn write<M: Serialize>(self, contents: &Contents<'_, M>) -> Result<Written, WriteError> {
+    pub fn write(self, contents: &Contents<'_>) -> Result<Written, WriteError> {
         let Self { top, at, target } = self;
         match target {
             Target::Stdout => {

@@ -5,6 +5,7 @@ mod contents;
 mod destination;
 mod error;
 mod execution;
+mod gzip;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -12,13 +12,14 @@ use tempfile::{TempDir, tempdir};
 
 use super::*;
 use crate::clock::Clock;
+use crate::facts::PackedManifests;
 use crate::facts::document::{Generator, ImageFacts, RateLimit, RegistryRun, Time};
 
 const AT: Timestamp = Timestamp::constant(1_767_366_245, 0);
 const CLOCK: Clock = Clock::Fixed(AT);
 const NAME: &str = "support-bundle-2026-01-02T15_04_05";
 
-fn facts() -> ImageFacts {
+fn whole() -> ImageFacts {
     serde_json::from_value(json!({
         "schemaVersion": "1.0", "kind": "ImageFacts", "complete": true,
         "run": {
@@ -34,6 +35,10 @@ fn facts() -> ImageFacts {
         }
     }))
     .unwrap()
+}
+
+fn facts() -> ImageFacts<PackedManifests> {
+    whole().with_manifests(PackedManifests::default())
 }
 
 fn collection() -> Collection {
@@ -58,7 +63,7 @@ fn collection() -> Collection {
 }
 
 /// Writes a bundle with `facts` in it as `write` says.
-fn with_contents<T>(facts: &ImageFacts, write: impl FnOnce(&Contents<'_>) -> T) -> T {
+fn with_contents<T>(facts: &ImageFacts<PackedManifests>, write: impl FnOnce(&Contents<'_>) -> T) -> T {
     let version = json!({"major": "1", "minor": "36", "gitVersion": "v1.36.2"});
     write(&Contents {
         facts,
@@ -129,7 +134,7 @@ fn the_layout_is_troubleshoots() {
         serde_json::from_str::<Value>(files["foo/cluster-info/cluster_version.json"]).unwrap(),
         json!({"info": {"major": "1", "minor": "36", "gitVersion": "v1.36.2"}, "string": "v1.36.2"})
     );
-    assert_eq!(serde_json::from_str::<ImageFacts>(files["foo/image-facts/facts.json"]).unwrap(), facts());
+    assert_eq!(serde_json::from_str::<ImageFacts>(files["foo/image-facts/facts.json"]).unwrap(), whole());
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         files["foo/version.yaml"],
@@ -298,7 +303,7 @@ fn facts_are_read_from_a_bundle_or_alone() {
     write_to(&bundle).unwrap();
     let found = read(Path::new(&bundle)).unwrap();
     assert_eq!(found.name, format!("{bundle}:bundle/image-facts/facts.json"));
-    assert_eq!(found.parse::<ImageFacts>().unwrap(), facts());
+    assert_eq!(found.parse::<ImageFacts>().unwrap(), whole());
 
     let alone = path_in(&directory, "facts.json");
     fs::write(&alone, &found.bytes).unwrap();

@@ -4,6 +4,7 @@
 //! 2. [`redact::redact`] masks its secrets. Nothing may be shown or written before.
 //! 3. [`validate::Validator`] holds it against its schema and its own rules. [`seal`] does both for one manifest after the
 //!    other, and keeps what is to be written of each.
+//!    The document is then written around these.
 //! 4. [`analysis::analysis`] and [`text::summary_text`] tell the same to others' viewers and to a person.
 //! 5. [`read::read`] reads it back, also what a newer 1.x wrote.
 
@@ -22,6 +23,7 @@ pub mod schema;
 mod seal;
 pub mod text;
 pub mod validate;
+mod write;
 
 /// Makes ready what takes a moment, whatever the document: to be done while others are waited for.
 ///

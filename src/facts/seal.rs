@@ -5,9 +5,6 @@ use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 
-use serde::ser::{Error as _, Serialize, SerializeSeq as _, Serializer};
-use serde_json::value::RawValue;
-
 use super::assemble::{Assembled, LayerTally, Manifests};
 use super::document::{ImageFacts, Manifest};
 use super::redact::{Redactions, Redactor};
@@ -86,23 +83,17 @@ fn pack<'a>(
 }
 
 impl PackedManifests {
+    /// The JSON of each, indented as it stands in the document.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Packed> {
+        self.0.iter().map(|(_, packed)| packed)
+    }
+
     fn push(&mut self, manifest: &Manifest) {
         let mut text = Indented(Vec::new());
         // Writing to memory does not fail, and the schema was asked whether it is JSON at all.
         if serde_json::to_writer_pretty(&mut text, manifest).is_ok() {
             self.0.push((manifest.digest.clone(), Packed::of(&text.0)));
         }
-    }
-}
-
-impl Serialize for PackedManifests {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut elements = serializer.serialize_seq(Some(self.0.len()))?;
-        for (_, packed) in &self.0 {
-            let text = String::from_utf8(packed.bytes()).map_err(S::Error::custom)?;
-            elements.serialize_element(&RawValue::from_string(text).map_err(S::Error::custom)?)?;
-        }
-        elements.end()
     }
 }
 
@@ -156,7 +147,9 @@ mod tests {
         let of_whole = redact::redact(&mut whole);
         let (sealed, redactions) = seal(assembled(), &Validator::new().unwrap()).unwrap();
         assert!(whole.manifests.len() >= 2 && of_whole.count >= 2);
-        assert_eq!(serde_json::to_string_pretty(&sealed).unwrap(), serde_json::to_string_pretty(&whole).unwrap());
+        let mut written = Vec::new();
+        sealed.write(&mut written).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string_pretty(&whole).unwrap() + "\n");
         assert_eq!(redactions, of_whole);
     }
 

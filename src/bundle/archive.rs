@@ -42,11 +42,7 @@ impl<'a, W: Write> Archive<'a, W> {
     ///
     /// It is written twice, once to learn its size, which tar wants first: time is cheaper here than holding a large
     /// document in memory once more.
-    pub(super) fn written(
-        &mut self,
-        path: &str,
-        write: impl Fn(&mut dyn Splice) -> io::Result<()>,
-    ) -> io::Result<()> {
+    pub(super) fn written(&mut self, path: &str, write: impl Fn(&mut dyn Splice) -> io::Result<()>) -> io::Result<()> {
         let mut counted = Counter(0);
         write(&mut counted)?;
         self.file(path, counted.0, |out| write(out))

@@ -14,14 +14,17 @@ pub use source::Source;
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use crate::bundle::{Contents, Destination, Written};
 use crate::cluster::inventory::Inventory;
 use crate::cluster::live::Sighting;
 use crate::event::{Event, Events, FindingCounts};
 use crate::facts::document::{Image, ImageFacts};
-use crate::facts::{self, RunContext};
+use crate::facts::validate::BadSchema;
+use crate::facts::{self, RunContext, Sealer};
 use crate::render;
-use crate::resolve::{Fallback, Resolution, Resolver, resolve};
+use crate::resolve::{Fallback, OnLooked, Resolution, Resolver, resolve};
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
@@ -65,7 +68,8 @@ impl Collection {
         let mut execution = Execution::start(clock);
         events
             .emit(Event::Started { namespaces: settings.namespaces.clone(), include_images: settings.include_images });
-        let prepared = tokio::task::spawn_blocking(facts::prepare);
+        let redaction = settings.output.redaction;
+        let sealer = tokio::task::spawn_blocking(move || Sealer::new(redaction));
         // Set up before anything is asked, so that a wrong setting costs no time.
         let registries = match settings.include_images {
             true => Some(Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop)?),
@@ -76,7 +80,7 @@ impl Collection {
         let way = Way { settings: &settings, events, stop };
         let secrets = secrets.filter(|_| settings.pull_secrets);
         let resolver = registries.map(|registries| registries.resolver(secrets, settings.fallback));
-        let (inventory, resolution) = way.learn(discovery, resolver, &mut execution).await?;
+        let (inventory, resolution, sealer) = way.learn(discovery, resolver, sealer, &mut execution).await?;
         let is_asked_to_end = stop.reason().is_some_and(StopReason::is_signal);
         if settings.fallback == Fallback::None && !is_asked_to_end && !is_resolved(resolution.as_ref()) {
             return Err(CollectError::image_failed(resolution.as_ref()));
@@ -90,14 +94,13 @@ impl Collection {
             duration_ms: execution.elapsed_ms(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             origin,
-            redaction: settings.output.redaction,
+            redaction,
             cluster_fallback: matches!(settings.fallback, Fallback::BestEffort | Fallback::Cached),
             stopped,
         };
         let cluster_version = inventory.version.clone();
         let assembled = facts::assemble(inventory, resolution, context);
-        let validator = prepared.await??;
-        let (facts, redactions) = facts::seal(assembled, &validator).map_err(CollectError::Invalid)?;
+        let (facts, redactions) = facts::seal(assembled, &sealer).map_err(CollectError::Invalid)?;
         report(&facts, events);
         execution.end(assembling);
 
@@ -130,11 +133,13 @@ impl Way<'_> {
         self,
         discovery: Discovery,
         resolver: Option<Resolver>,
+        sealer: JoinHandle<Result<Sealer, BadSchema>>,
         execution: &mut Execution,
-    ) -> Result<(Inventory, Option<Resolution>), CollectError> {
+    ) -> Result<(Inventory, Option<Resolution>, Arc<Sealer>), CollectError> {
         let Self { settings, events, stop } = self;
         let Some(resolver) = resolver else {
-            return Ok((self.discover(discovery, &|_| {}, execution).await?, None));
+            let inventory = self.discover(discovery, &|_| {}, execution).await?;
+            return Ok((inventory, None, Arc::new(sealer.await??)));
         };
         let watch = execution.stopwatch();
         let (feed, wants) = Feed::new(Arc::clone(&resolver.keychain), settings.platforms.as_ref(), watch);
@@ -143,11 +148,16 @@ impl Way<'_> {
             let first_at = feed.complete(&inventory)?;
             Ok::<_, CollectError>((inventory, first_at))
         };
-        let resolving = async { Ok(resolve(wants, resolver, events, stop).await) };
-        let ((inventory, first_at), resolution) = tokio::try_join!(discovering, resolving)?;
+        let resolving = async {
+            let sealer = Arc::new(sealer.await??);
+            let sealing = Arc::clone(&sealer);
+            let on_looked: OnLooked = Arc::new(move |looked| sealing.seal(looked));
+            Ok((resolve(wants, resolver, on_looked, events, stop).await, sealer))
+        };
+        let ((inventory, first_at), (resolution, sealer)) = tokio::try_join!(discovering, resolving)?;
         resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));
         execution.end(execution.begun("resolve", first_at));
-        Ok((inventory, Some(resolution)))
+        Ok((inventory, Some(resolution), sealer))
     }
 
     async fn discover(

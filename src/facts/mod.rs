@@ -2,9 +2,8 @@
 //!
 //! 1. [`assemble`] makes the document, with what is wrong in it ([`document::Finding`]).
 //! 2. [`redact::redact`] masks its secrets. Nothing may be shown or written before.
-//! 3. [`validate::Validator`] holds it against its schema and its own rules. [`seal`] does both for one manifest after the
-//!    other, and keeps what is to be written of each.
-//!    The document is then written around these.
+//! 3. [`validate::Validator`] holds it against its schema and its own rules. A [`Sealer`] does both for each manifest while
+//!    others are still fetched, and keeps what is to be written of it; [`seal()`] does the rest.
 //! 4. [`analysis::analysis`] and [`text::summary_text`] tell the same to others' viewers and to a person.
 //! 5. [`read::read`] reads it back, also what a newer 1.x wrote.
 
@@ -25,15 +24,6 @@ pub mod text;
 pub mod validate;
 mod write;
 
-/// Makes ready what takes a moment, whatever the document: to be done while others are waited for.
-///
-/// # Errors
-/// When the built-in schema is not one: a bug of this program.
-pub fn prepare() -> Result<validate::Validator, validate::BadSchema> {
-    redact::prepare();
-    validate::Validator::new()
-}
-
 pub(crate) use assemble::summarize;
 pub use assemble::{Assembled, Manifests, Origin, RunContext, assemble};
-pub use seal::{PackedManifests, seal};
+pub use seal::{PackedManifests, Sealer, seal};

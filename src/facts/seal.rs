@@ -1,100 +1,159 @@
 //! The last step before a document is written: masked, validated, and as small as it gets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender};
-use std::thread;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::assemble::{Assembled, LayerTally, Manifests};
-use super::document::{ImageFacts, Manifest};
-use super::redact::{Redactions, Redactor};
-use super::validate::{Validator, Violation};
+use serde::Serialize;
+
+use super::assemble::{self, Assembled, Attached, LayerTally};
+use super::document::ImageFacts;
+use super::redact::{self, Hidden, Redactions, Redactor};
+use super::validate::{BadSchema, Validator, Violation};
 use crate::image::Digest;
 use crate::packed::Packed;
+use crate::resolve::Looked;
+use crate::vocabulary::RedactionMode;
 
 /// How deep a manifest lies in the document, as its indented JSON shows it.
 const INDENT: &[u8] = b"    ";
+/// What closes it there.
+pub(super) const CLOSE: &[u8] = b"\n    }";
 
-/// How many manifests are handed over at once.
-const BATCH: usize = 16;
-/// How many of these may wait.
-const BATCHES_AHEAD: usize = 4;
+/// Seals manifests, each as soon as it was read, so that in the end nobody waits for thousands of them.
+#[derive(Debug)]
+pub struct Sealer {
+    mode: RedactionMode,
+    validator: Validator,
+    done: Mutex<HashMap<Digest, Sealed>>,
+}
+
+/// A manifest as it will be written, but for what is attached to it, which is known in the end only.
+struct Sealed {
+    /// its JSON up to what closes it
+    text: Packed,
+    /// its layers with their bytes
+    layers: Box<[(Digest, u64)]>,
+    /// the secrets in it
+    hidden: Vec<Hidden>,
+    /// where it is not valid
+    violations: Vec<Violation>,
+}
 
 /// Manifests as they will be written, compressed: of twenty thousand there are never more than a few as they are.
 #[derive(Debug, Clone, Default)]
-pub struct PackedManifests(Vec<(Digest, Packed)>);
+pub struct PackedManifests(Vec<PackedManifest>);
 
-/// Masks the secrets of a document and validates it, one manifest at a time.
+/// A manifest of a document.
+#[derive(Debug, Clone)]
+struct PackedManifest {
+    digest: Digest,
+    text: Packed,
+    /// what is attached to it, and what closes it
+    end: Option<Packed>,
+}
+
+impl Sealer {
+    /// Masks as `mode` says. It takes a moment: patterns and the schema are compiled.
+    ///
+    /// # Errors
+    /// When the built-in schema is not one: a bug of this program.
+    pub fn new(mode: RedactionMode) -> Result<Self, BadSchema> {
+        redact::prepare();
+        Ok(Self { mode, validator: Validator::new()?, done: Mutex::default() })
+    }
+
+    /// Seals a manifest that was read with all that belongs to it, unless that was done.
+    pub fn seal(&self, looked: &Looked) {
+        if !self.done().contains_key(&looked.digest) {
+            let sealed = self.sealed(looked);
+            self.done().insert(looked.digest.clone(), sealed);
+        }
+    }
+
+    fn sealed(&self, looked: &Looked) -> Sealed {
+        let mut manifest = assemble::manifest(looked);
+        let hidden = redact::hide(self.mode, &mut manifest);
+        let layers = manifest.layers.iter().flatten().map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0)));
+        let mut text = indented(&manifest);
+        text.truncate(text.len().saturating_sub(CLOSE.len()));
+        Sealed {
+            text: Packed::of(&text),
+            layers: layers.collect(),
+            hidden,
+            violations: self.validator.check_manifest(&manifest),
+        }
+    }
+
+    /// What was sealed of `looked`, which may be now; it is let go.
+    fn take(&self, looked: &Looked) -> Sealed {
+        let done = self.done().remove(&looked.digest);
+        done.unwrap_or_else(|| self.sealed(looked))
+    }
+
+    fn done(&self) -> MutexGuard<'_, HashMap<Digest, Sealed>> {
+        // No code that can panic runs under the lock.
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealed").finish_non_exhaustive()
+    }
+}
+
+/// Masks the secrets of a document and validates it. Of its manifests that was mostly done by `sealer`.
 ///
 /// # Errors
 /// When it is not valid: a bug of this program.
 pub fn seal(
     assembled: Assembled,
-    validator: &Validator,
+    sealer: &Sealer,
 ) -> Result<(ImageFacts<PackedManifests>, Redactions), Vec<Violation>> {
     let Assembled { mut facts, manifests } = assembled;
-    let mut redactor = Redactor::new(facts.redaction.mode);
+    let mut redactor = Redactor::new(sealer.mode);
     redactor.begin(&mut facts);
-    // Two threads, as the cluster's incident waits for this: one masks, in the document's order, the other does the rest.
-    let (sender, masked) = mpsc::sync_channel(BATCHES_AHEAD);
-    let (packed, tally, found) = thread::scope(|scope| {
-        let (images, redactor) = (&facts.images, &mut redactor);
-        let masking = scope.spawn(move || mask(manifests, redactor, &sender));
-        let packed = pack(&masked, LayerTally::of(images), validator);
-        // A panic is a bug of ours, and shall be seen.
-        masking.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        packed
-    });
+    let (mut tally, mut packed, mut found) = (LayerTally::of(&facts.images), Vec::new(), Vec::new());
+    for (at, (looked, attached)) in manifests.enumerate() {
+        let Sealed { text, layers, hidden, mut violations } = sealer.take(&looked);
+        let end = attached.map(|attached| {
+            violations.extend(sealer.validator.check_manifest(&attached.clone().to(assemble::blank(&looked))));
+            Packed::of(&ending(&attached))
+        });
+        tally.add(&looked.digest, layers);
+        redactor.manifest(at, hidden);
+        found.extend(violations.into_iter().map(|violation| violation.below(&format!("/manifests/{at}"))));
+        packed.push(PackedManifest { digest: looked.digest.clone(), text, end });
+    }
     facts.summary = tally.summary(&facts.findings);
     redactor.end(&mut facts);
-    let digests: BTreeSet<&Digest> = packed.0.iter().map(|(digest, _)| digest).collect();
-    validator.check_beside(&facts, &digests, found)?;
-    Ok((facts.with_manifests(packed), redactor.finish()))
-}
-
-/// Masks the secrets of one manifest after the other.
-fn mask(manifests: Manifests, redactor: &mut Redactor, sender: &SyncSender<Vec<Manifest>>) {
-    let mut masked = manifests.enumerate().map(|(at, mut manifest)| {
-        redactor.manifest(at, &mut manifest);
-        manifest
-    });
-    loop {
-        let batch: Vec<Manifest> = masked.by_ref().take(BATCH).collect();
-        // The other end is open as long as anything may come.
-        if batch.is_empty() || sender.send(batch).is_err() {
-            return;
-        }
-    }
-}
-
-/// Validates, counts and packs what was masked.
-fn pack<'a>(
-    masked: &Receiver<Vec<Manifest>>,
-    mut tally: LayerTally<'a>,
-    validator: &Validator,
-) -> (PackedManifests, LayerTally<'a>, Vec<Violation>) {
-    let (mut packed, mut found) = (PackedManifests::default(), Vec::new());
-    for (at, manifest) in masked.iter().flatten().enumerate() {
-        validator.check_manifest(at, &manifest, &mut found);
-        tally.add(&manifest);
-        packed.push(&manifest);
-    }
-    (packed, tally, found)
+    let digests: BTreeSet<&Digest> = packed.iter().map(|manifest| &manifest.digest).collect();
+    sealer.validator.check_beside(&facts, &digests, found)?;
+    Ok((facts.with_manifests(PackedManifests(packed)), redactor.finish()))
 }
 
 impl PackedManifests {
-    /// The JSON of each, indented as it stands in the document.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Packed> {
-        self.0.iter().map(|(_, packed)| packed)
+    /// The JSON of each in pieces, indented as it stands in the document.
+    pub(super) fn iter<'a>(&'a self, close: &'a Packed) -> impl Iterator<Item = [&'a Packed; 2]> {
+        self.0.iter().map(move |manifest| [&manifest.text, manifest.end.as_ref().unwrap_or(close)])
     }
+}
 
-    fn push(&mut self, manifest: &Manifest) {
-        let mut text = Indented(Vec::new());
-        // Writing to memory does not fail, and the schema was asked whether it is JSON at all.
-        if serde_json::to_writer_pretty(&mut text, manifest).is_ok() {
-            self.0.push((manifest.digest.clone(), Packed::of(&text.0)));
-        }
-    }
+/// What ends a manifest that something may be attached to.
+fn ending(attached: &Attached) -> Vec<u8> {
+    let mut text = indented(attached);
+    // The brace that opens it stands where the manifest goes on.
+    text.iter_mut().take(1).for_each(|brace| *brace = b',');
+    text
+}
+
+/// JSON as it stands in the array of manifests.
+fn indented(value: &impl Serialize) -> Vec<u8> {
+    let mut text = Indented(Vec::new());
+    // Writing to memory does not fail, and what is no JSON is not valid.
+    let _ = serde_json::to_writer_pretty(&mut text, value);
+    text.0
 }
 
 /// Indents each line but the first. No line breaks are in JSON's strings.
@@ -145,7 +204,15 @@ mod tests {
         let assembled = || assemble(inventory.clone(), Some(resolution.clone()), fixture::context());
         let mut whole = assembled().whole();
         let of_whole = redact::redact(&mut whole);
-        let (sealed, redactions) = seal(assembled(), &Validator::new().unwrap()).unwrap();
+        let sealer = Sealer::new(RedactionMode::Default).unwrap();
+        // One of them is known early, and twice.
+        resolution
+            .documents
+            .values()
+            .take(1)
+            .chain(resolution.documents.values().take(1))
+            .for_each(|looked| sealer.seal(looked));
+        let (sealed, redactions) = seal(assembled(), &sealer).unwrap();
         assert!(whole.manifests.len() >= 2 && of_whole.count >= 2);
         let mut written = Vec::new();
         sealed.write(&mut written).unwrap();
@@ -162,7 +229,7 @@ mod tests {
         let mut assembled = assemble(inventory, Some(resolution.clone()), fixture::context());
         // A variant whose manifest is missing.
         assembled.manifests = assemble(Default::default(), None, fixture::context()).manifests;
-        let violations = seal(assembled, &Validator::new().unwrap()).unwrap_err();
+        let violations = seal(assembled, &Sealer::new(RedactionMode::Default).unwrap()).unwrap_err();
         assert!(violations.iter().all(|violation| violation.path.starts_with("/images/0/variants")), "{violations:?}");
     }
 }

@@ -21,6 +21,13 @@ pub struct Violation {
     pub message: String,
 }
 
+impl Violation {
+    /// The same in a document where what was checked stands at `place`.
+    pub(super) fn below(self, place: &str) -> Self {
+        Self { path: format!("{place}{}", self.path), ..self }
+    }
+}
+
 /// What is to be said of a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Verdict {
@@ -78,7 +85,10 @@ impl Validator {
     pub fn check(&self, facts: &ImageFacts) -> Result<(), Vec<Violation>> {
         let mut found = Vec::new();
         self.check_elements(facts, &mut found);
-        facts.manifests.iter().enumerate().for_each(|(at, manifest)| self.check_manifest(at, manifest, &mut found));
+        for (at, manifest) in facts.manifests.iter().enumerate() {
+            let violations = self.check_manifest(manifest).into_iter();
+            found.extend(violations.map(|violation| violation.below(&format!("/manifests/{at}"))));
+        }
         found.extend(rules::violations(facts));
         verdict(found)
     }
@@ -95,11 +105,13 @@ impl Validator {
         verdict(found)
     }
 
-    /// Validates the manifest that stands at place `at`.
-    pub(super) fn check_manifest(&self, at: usize, manifest: &Manifest, found: &mut Vec<Violation>) {
-        if let Some((array, compiled)) = self.elements.iter().find(|(array, _)| *array == "manifests") {
-            collect(compiled, &format!("/{array}/{at}"), json(manifest), found);
+    /// Where `manifest` is not valid, from itself on.
+    pub(super) fn check_manifest(&self, manifest: &Manifest) -> Vec<Violation> {
+        let mut found = Vec::new();
+        if let Some((_, compiled)) = self.elements.iter().find(|(array, _)| *array == "manifests") {
+            collect(compiled, "", json(manifest), &mut found);
         }
+        found
     }
 
     fn check_elements<M>(&self, facts: &ImageFacts<M>, found: &mut Vec<Violation>) {

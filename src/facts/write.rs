@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::document::{Finding, Gap, Image, ImageFacts, Node, Redaction, Run, Source, Summary, UnusedImage};
-use super::seal::PackedManifests;
+use super::seal::{CLOSE, PackedManifests};
 use crate::packed::{Packed, Splice};
 
 /// The fields before the manifests; with [`After`] those of [`ImageFacts`], in its order.
@@ -67,15 +67,17 @@ impl ImageFacts<PackedManifests> {
 }
 
 fn write_manifests(manifests: &PackedManifests, out: &mut dyn Splice) -> io::Result<()> {
-    let between = Packed::of(b",\n    ");
+    let (close, between) = (Packed::of(CLOSE), Packed::of(b",\n    "));
     let mut is_first = true;
-    for manifest in manifests.iter() {
+    for pieces in manifests.iter(&close) {
         match is_first {
             true => out.write_all(b"[\n    ")?,
             false => out.splice(&between)?,
         }
         is_first = false;
-        out.splice(manifest)?;
+        for piece in pieces {
+            out.splice(piece)?;
+        }
     }
     out.write_all(if is_first { b"[]".as_slice() } else { b"\n  ]" })
 }
@@ -93,13 +95,13 @@ struct Unopened<'a> {
     is_open: bool,
 }
 
-/// What closes an object in indented JSON.
-const CLOSE: usize = "\n}".len();
+/// Bytes that close an object in indented JSON.
+const LAST_LINE: usize = "\n}".len();
 
 impl Write for Unclosed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let (now, later) = bytes.split_at(bytes.len().saturating_sub(CLOSE));
-        let over = (self.held.len() + later.len()).saturating_sub(CLOSE);
+        let (now, later) = bytes.split_at(bytes.len().saturating_sub(LAST_LINE));
+        let over = (self.held.len() + later.len()).saturating_sub(LAST_LINE);
         self.out.write_all(self.held.get(..over).unwrap_or_default())?;
         self.held.drain(..over);
         self.out.write_all(now)?;

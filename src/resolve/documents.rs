@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::Looked;
 use super::head::head;
 use super::stored::Stored;
+use super::{Looked, OnLooked};
 use crate::credentials::Credential;
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, PackedConfig, Repository};
 use crate::once_map::OnceMap;
@@ -44,6 +44,7 @@ pub(super) struct Documents {
     manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
     configs: Shelf<(Digest, u64), Arc<PackedConfig>>,
+    on_looked: OnLooked,
 }
 
 /// What was fetched, from wherever, and what is being fetched.
@@ -83,8 +84,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
 
 impl Documents {
     /// None yet, but those that earlier runs `stored`.
-    pub(super) fn new(stored: Stored) -> Self {
-        Self { stored, manifests: Shelf::default(), configs: Shelf::default() }
+    pub(super) fn new(stored: Stored, on_looked: OnLooked) -> Self {
+        Self { stored, manifests: Shelf::default(), configs: Shelf::default(), on_looked }
     }
 
     /// Parses and keeps what was fetched.
@@ -166,20 +167,32 @@ impl Documents {
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
+    /// Shows the document that `digest` names, if there is no more to be read of it.
+    pub(super) fn show(&self, digest: &Digest) {
+        if let Some(parsed) = self.manifests.done.get(digest) {
+            let looked = self.look(digest.clone(), &parsed);
+            if looked.config.is_some() || !matches!(*looked.document, Document::Image(_)) {
+                (self.on_looked)(&looked);
+            }
+        }
+    }
+
     /// Every document that was looked at, each with its config where that was read.
     pub(super) fn looked(&self) -> BTreeMap<Digest, Arc<Looked>> {
-        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
-            let config = match &*parsed.document {
-                Document::Image(manifest) => {
-                    let key = (manifest.config.digest.clone(), manifest.config.size);
-                    self.configs.done.get(&key).map(|config| (Some(manifest.config.clone()), config))
-                }
-                _ => parsed.legacy_config.clone().map(|config| (None, config)),
-            };
-            let (media_type, document) = (parsed.media_type.clone(), parsed.document.clone());
-            (digest.clone(), Arc::new(Looked { digest, media_type, document, config }))
-        };
+        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| (digest.clone(), Arc::new(self.look(digest, &parsed)));
         self.manifests.done.entries().into_iter().map(looked).collect()
+    }
+
+    fn look(&self, digest: Digest, parsed: &Parsed) -> Looked {
+        let config = match &*parsed.document {
+            Document::Image(manifest) => {
+                let key = (manifest.config.digest.clone(), manifest.config.size);
+                self.configs.done.get(&key).map(|config| (Some(manifest.config.clone()), config))
+            }
+            _ => parsed.legacy_config.clone().map(|config| (None, config)),
+        };
+        let (media_type, document) = (parsed.media_type.clone(), parsed.document.clone());
+        Looked { digest, media_type, document, config }
     }
 }
 

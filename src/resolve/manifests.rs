@@ -73,6 +73,7 @@ impl Manifests {
                 true
             }
         };
+        documents.show(named);
         self.read_for = Some(wanted.clone());
     }
 
@@ -210,6 +211,7 @@ async fn fetch(documents: &Documents, source: Source<'_>, choice: Choice, is_nes
         Ok(Document::Image(manifest)) => Some(documents.config(source, &manifest.config).await),
         _ => None,
     };
+    documents.show(&choice.entry.descriptor.digest);
     Child { choice, is_nested, manifest, config }
 }
 

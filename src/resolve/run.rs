@@ -14,7 +14,7 @@ use super::documents::Documents;
 use super::image::{Effort, Shared, resolve_image};
 use super::queue::{Job, Queue};
 use super::stored::Stored;
-use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
+use super::{Answer, Fallback, OnLooked, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
 use crate::cluster::inventory::Gap;
 use crate::event::{Event, EventError, Events};
@@ -24,6 +24,9 @@ use crate::vocabulary::{GapScope, ImageStatus};
 
 /// How often progress is told while images are resolved.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+
+/// How many images are begun for each request that may be in flight: while what came for one is read, the other is asked for.
+const IMAGES_PER_REQUEST: usize = 2;
 
 /// A run over images.
 pub(super) struct Run {
@@ -49,8 +52,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
-        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock));
+    pub(super) fn new(resolver: Resolver, on_looked: OnLooked, events: Events, stop: Stop) -> Self {
+        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock), on_looked);
         Self {
             watch: None,
             shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),
@@ -112,7 +115,8 @@ impl Run {
     }
 
     fn start_tasks(&mut self) {
-        while self.tasks.len() < self.shared.resolver.limits.concurrency.max(1)
+        let most = self.shared.resolver.limits.concurrency.max(1).saturating_mul(IMAGES_PER_REQUEST);
+        while self.tasks.len() < most
             && let Some(Job { want, earlier }) = self.queue.start()
         {
             let want = self.newer.remove(&want.reference).unwrap_or(want);

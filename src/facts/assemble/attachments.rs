@@ -1,17 +1,19 @@
 //! What is attached to each manifest, from wherever it was told.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::facts::document::Attachment;
+use serde::Serialize;
+
+use crate::facts::document::{Attachment, Manifest};
 use crate::image::{Digest, Document, IndexEntry, attachment_kind};
-use crate::resolve::{self, Attached, Attachments, Looked, Resolution};
+use crate::resolve::{self, Attachments, Looked, Resolution};
 use crate::vocabulary::AttachmentVia;
 
 /// What is attached, by the manifest that it is attached to.
 ///
 /// An index lists all that it carries, and each of its images what is about that image
 /// (<https://docs.docker.com/build/metadata/attestations/attestation-storage/>).
-pub(super) struct AllAttached(BTreeMap<Digest, Attached>);
+pub(super) struct AllAttached(BTreeMap<Digest, resolve::Attached>);
 
 impl AllAttached {
     /// What `resolution` was asked for: nothing, what indexes name, or what was looked up as well.
@@ -44,16 +46,36 @@ impl AllAttached {
         }
     }
 
-    fn look_at(&mut self, digest: &Digest) -> &mut Attached {
+    fn look_at(&mut self, digest: &Digest) -> &mut resolve::Attached {
         let attached = self.0.entry(digest.clone()).or_default();
         attached.checked.insert(AttachmentVia::Index);
         attached
     }
 
-    /// What is attached to `digest`, and where was looked; `None` when nobody looked.
-    pub(super) fn of(&self, digest: &Digest) -> Option<(Vec<Attachment>, BTreeSet<AttachmentVia>)> {
-        let attached = self.0.get(digest)?;
-        Some((attached.attachments.iter().map(entry).collect(), attached.checked.clone()))
+    /// What is attached to `digest`; `None` when nobody looked.
+    pub(super) fn of(&self, digest: &Digest) -> Option<Attached> {
+        let resolve::Attached { attachments, checked } = self.0.get(digest)?;
+        Some(Attached {
+            attachments: attachments.iter().map(entry).collect(),
+            attachments_checked: checked.iter().copied().collect(),
+        })
+    }
+}
+
+/// What is attached to a manifest: the last fields of a [`Manifest`].
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attached {
+    pub(in crate::facts) attachments: Vec<Attachment>,
+    pub(in crate::facts) attachments_checked: Vec<AttachmentVia>,
+}
+
+impl Attached {
+    /// The manifest with what is attached to it.
+    pub(in crate::facts) fn to(self, manifest: Manifest) -> Manifest {
+        let Self { attachments, attachments_checked } = self;
+        let (attachments, attachments_checked) = (Some(attachments), Some(attachments_checked));
+        Manifest { attachments, attachments_checked, ..manifest }
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::attachments::AllAttached;
+use super::attachments::{AllAttached, Attached};
 use super::{build, readable};
 use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
 use crate::image::{self, Descriptor, Digest, Document, History, ImageConfig, Index};
 use crate::resolve::{Looked, Resolution};
 
-/// The documents that were looked at, sorted by digest, each made when it is asked for and then let go.
+/// The documents that were looked at, sorted by digest, with what is attached to each.
 pub struct Manifests {
     looked: std::collections::btree_map::IntoValues<Digest, Arc<Looked>>,
     attached: AllAttached,
@@ -24,18 +24,17 @@ impl Manifests {
 }
 
 impl Iterator for Manifests {
-    type Item = Manifest;
+    type Item = (Arc<Looked>, Option<Attached>);
 
-    fn next(&mut self) -> Option<Manifest> {
+    fn next(&mut self) -> Option<Self::Item> {
         let looked = self.looked.next()?;
         let attached = self.attached.of(&looked.digest);
-        let (attachments, checked) = attached.unzip();
-        let attachments_checked = checked.map(|checked| checked.into_iter().collect());
-        Some(Manifest { attachments, attachments_checked, ..manifest(&looked) })
+        Some((looked, attached))
     }
 }
 
-fn manifest(looked: &Looked) -> Manifest {
+/// A document, but for what is attached to it.
+pub(in crate::facts) fn manifest(looked: &Looked) -> Manifest {
     let blank = blank(looked);
     let config = looked.config.as_ref().map(|(descriptor, config)| (descriptor.as_ref(), config.unpack()));
     let image = config.as_ref().map(|(_, config)| config);
@@ -66,7 +65,8 @@ fn manifest(looked: &Looked) -> Manifest {
     }
 }
 
-fn blank(looked: &Looked) -> Manifest {
+/// No more of a document than what it is.
+pub(in crate::facts) fn blank(looked: &Looked) -> Manifest {
     Manifest {
         digest: looked.digest.clone(),
         media_type: looked.media_type.clone(),

@@ -13,7 +13,8 @@ mod usage;
 use jiff::Timestamp;
 
 use super::document::{
-    Gap, Generator, ImageFacts, Manifest, Node, RateLimit, Redaction, RegistryRun, Run, SCHEMA_VERSION, Source, Time,
+    Gap, Generator, ImageFacts, Manifest, Node, RateLimit, Redaction, RegistryRun, Run, SCHEMA_VERSION, Source,
+    Summary, Time,
 };
 use super::findings;
 use crate::cluster::inventory::{self, Inventory};
@@ -21,7 +22,9 @@ use crate::image::Platform;
 use crate::resolve::Resolution;
 use crate::stop::StopReason;
 use crate::vocabulary::{ImageStatus, RedactionMode, SourceType};
+pub(super) use attachments::Attached;
 pub use manifests::Manifests;
+pub(super) use manifests::{blank, manifest};
 use on_nodes::NodeImages;
 pub(crate) use summary::{LayerTally, summarize};
 pub(super) use usage::examples;
@@ -60,7 +63,7 @@ pub enum Origin {
     },
 }
 
-/// A document before its secrets are masked. Its manifests, which are most of it, are made one by one.
+/// A document before its secrets are masked, without its summary. Its manifests, which are most of it, are made one by one.
 pub struct Assembled {
     pub(super) facts: ImageFacts<()>,
     pub(super) manifests: Manifests,
@@ -88,7 +91,7 @@ pub fn assemble(inventory: Inventory, mut resolution: Option<Resolution>, contex
         nodes,
         manifests: (),
         unused_on_nodes: node_images.unused(&used),
-        summary: summarize(&images, &[], &findings),
+        summary: Summary::default(),
         images,
         findings,
         gaps,
@@ -99,7 +102,11 @@ pub fn assemble(inventory: Inventory, mut resolution: Option<Resolution>, contex
 impl Assembled {
     /// All of it at once, for few images.
     pub fn whole(self) -> ImageFacts {
-        let manifests: Vec<Manifest> = self.manifests.collect();
+        let manifests = self.manifests.map(|(looked, attached)| match attached {
+            Some(attached) => attached.to(manifest(&looked)),
+            None => manifest(&looked),
+        });
+        let manifests: Vec<Manifest> = manifests.collect();
         let mut facts = self.facts.with_manifests(manifests);
         facts.summary = summarize(&facts.images, &facts.manifests, &facts.findings);
         facts

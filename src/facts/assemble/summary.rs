@@ -10,7 +10,10 @@ use crate::vocabulary::{ImageStatus, Severity};
 /// Counts. The same function tells `validate` what a document's summary must be, and counts what `show` selects.
 pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Finding]) -> Summary {
     let mut tally = LayerTally::of(images);
-    manifests.iter().for_each(|manifest| tally.add(manifest));
+    for manifest in manifests {
+        let layers = manifest.layers.iter().flatten();
+        tally.add(&manifest.digest, layers.map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0))));
+    }
     tally.summary(findings)
 }
 
@@ -31,12 +34,11 @@ impl<'a> LayerTally<'a> {
         Self { images, wanted, manifests: 0, layers: HashMap::new() }
     }
 
-    /// Counts a manifest.
-    pub(crate) fn add(&mut self, manifest: &Manifest) {
+    /// Counts a manifest with its layers and their bytes.
+    pub(crate) fn add(&mut self, manifest: &Digest, layers: impl IntoIterator<Item = (Digest, u64)>) {
         self.manifests += 1;
-        if self.wanted.contains(&manifest.digest) {
-            let layers = manifest.layers.iter().flatten();
-            self.layers.extend(layers.map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0))));
+        if self.wanted.contains(manifest) {
+            self.layers.extend(layers);
         }
     }
 

@@ -14,6 +14,7 @@ pub use record::{Redaction, Redactions, Rule};
 
 use super::document::{ImageFacts, Manifest};
 use crate::vocabulary::RedactionMode;
+pub(super) use record::Hidden;
 use record::Recorder;
 use span::{Span, masked, merged};
 
@@ -24,53 +25,67 @@ pub const MASK: &str = "***HIDDEN***";
 pub fn redact(facts: &mut ImageFacts) -> Redactions {
     let mut redactor = Redactor::new(facts.redaction.mode);
     redactor.begin(facts);
-    facts.manifests.iter_mut().enumerate().for_each(|(at, manifest)| redactor.manifest(at, manifest));
+    for (at, manifest) in facts.manifests.iter_mut().enumerate() {
+        redactor.manifest(at, hide(facts.redaction.mode, manifest));
+    }
     redactor.end(facts);
     redactor.finish()
 }
 
-/// Masks the secrets in a document, part after part.
+/// Masks the secrets in a document and writes down which, part after part in the document's order. What was masked in a
+/// manifest may have been found long before its turn comes.
 pub(super) struct Redactor {
     mode: RedactionMode,
-    masker: Masker,
+    recorder: Recorder,
 }
 
 impl Redactor {
     pub(super) fn new(mode: RedactionMode) -> Self {
-        Self { mode, masker: Masker { strict: mode == RedactionMode::Strict, recorder: Recorder::new() } }
+        Self { mode, recorder: Recorder::new() }
     }
 
     /// What stands before the manifests.
     pub(super) fn begin<M>(&mut self, facts: &mut ImageFacts<M>) {
-        if self.mode != RedactionMode::Off {
-            walk::begin(facts, &mut self.masker);
-        }
+        let hidden = mask(self.mode, |masker| walk::begin(facts, masker));
+        self.recorder.record("", hidden);
     }
 
-    /// The manifest that stands at place `at`.
-    pub(super) fn manifest(&mut self, at: usize, manifest: &mut Manifest) {
-        if self.mode != RedactionMode::Off {
-            walk::manifest(&format!("/manifests/{at}"), manifest, &mut self.masker);
+    /// What was hidden in the manifest that stands at place `at`.
+    pub(super) fn manifest(&mut self, at: usize, hidden: Vec<Hidden>) {
+        if !hidden.is_empty() {
+            self.recorder.record(&format!("/manifests/{at}"), hidden);
         }
     }
 
     /// What stands after the manifests.
     pub(super) fn end<M>(&mut self, facts: &mut ImageFacts<M>) {
-        if self.mode != RedactionMode::Off {
-            walk::end(facts, &mut self.masker);
-        }
+        let hidden = mask(self.mode, |masker| walk::end(facts, masker));
+        self.recorder.record("", hidden);
     }
 
     /// What was masked.
     pub(super) fn finish(self) -> Redactions {
-        self.masker.recorder.finish(self.mode)
+        self.recorder.finish(self.mode)
     }
+}
+
+/// Masks the secrets in a manifest, wherever it will stand.
+pub(super) fn hide(mode: RedactionMode, manifest: &mut Manifest) -> Vec<Hidden> {
+    mask(mode, |masker| walk::manifest(manifest, masker))
+}
+
+fn mask(mode: RedactionMode, walk: impl FnOnce(&mut Masker)) -> Vec<Hidden> {
+    let mut masker = Masker { strict: mode == RedactionMode::Strict, hidden: Vec::new() };
+    if mode != RedactionMode::Off {
+        walk(&mut masker);
+    }
+    masker.hidden
 }
 
 /// Masks one text after the other, in the document's order.
 struct Masker {
     strict: bool,
-    recorder: Recorder,
+    hidden: Vec<Hidden>,
 }
 
 impl Masker {
@@ -157,7 +172,7 @@ impl Masker {
             return;
         }
         for span in &spans {
-            self.recorder.record(span.rule, place, span.of(text));
+            self.hidden.push(Hidden { rule: span.rule, place: place.into(), value: span.of(text).into() });
         }
         *text = masked(text, &spans);
     }
@@ -165,7 +180,8 @@ impl Masker {
 
 /// Compiles the patterns, which the first text would have to wait for.
 pub(super) fn prepare() {
-    secrets("DB_PASSWORD=***HIDDEN*** AKIA x-api-key -u login machine chpasswd htpasswd sshpass @tcp sig= ; ==");
+    // It hints at a secret by name and by shape.
+    secrets("PASSWORD=");
 }
 
 /// A text as it will be, without writing down what was masked: for what is shown before a document is made.

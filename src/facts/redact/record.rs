@@ -77,10 +77,19 @@ pub struct Redaction {
     pub values: Vec<u64>,
 }
 
+/// A value that was masked.
+pub(in crate::facts) struct Hidden {
+    pub(super) rule: Rule,
+    /// a JSON pointer from what was walked through
+    pub(super) place: Box<str>,
+    /// the secret itself, which is shown nowhere
+    pub(super) value: Box<str>,
+}
+
 /// Writes down what is masked. The values themselves live only as long as this does.
 pub(super) struct Recorder {
     redactions: Vec<Redaction>,
-    ordinals: HashMap<String, u64>,
+    ordinals: HashMap<Box<str>, u64>,
 }
 
 impl Recorder {
@@ -88,20 +97,20 @@ impl Recorder {
         Self { redactions: Vec::new(), ordinals: HashMap::new() }
     }
 
-    /// `value` was masked at `place`.
-    pub(super) fn record(&mut self, rule: Rule, place: &str, value: &str) {
-        let next = u64::try_from(self.ordinals.len()).unwrap_or(u64::MAX).saturating_add(1);
-        let ordinal = *self.ordinals.entry(value.to_owned()).or_insert(next);
-        // Places are visited one after the other, so only the last few entries can be of this place.
-        let same_place = self.redactions.iter_mut().rev().take_while(|redaction| redaction.place == place);
-        match same_place.into_iter().find(|redaction| redaction.rule == rule) {
-            Some(redaction) => {
-                redaction.count += 1;
-                redaction.values.push(ordinal);
-            }
-            None => {
-                let place = place.to_owned();
-                self.redactions.push(Redaction { rule, place, count: 1, values: vec![ordinal] });
+    /// What was masked below `root`, in the document's order.
+    pub(super) fn record(&mut self, root: &str, hidden: Vec<Hidden>) {
+        for Hidden { rule, place, value } in hidden {
+            let next = u64::try_from(self.ordinals.len()).unwrap_or(u64::MAX).saturating_add(1);
+            let ordinal = *self.ordinals.entry(value).or_insert(next);
+            let place = format!("{root}{place}");
+            // Places are visited one after the other, so only the last few entries can be of this place.
+            let same_place = self.redactions.iter_mut().rev().take_while(|redaction| redaction.place == place);
+            match same_place.into_iter().find(|redaction| redaction.rule == rule) {
+                Some(redaction) => {
+                    redaction.count += 1;
+                    redaction.values.push(ordinal);
+                }
+                None => self.redactions.push(Redaction { rule, place, count: 1, values: vec![ordinal] }),
             }
         }
     }

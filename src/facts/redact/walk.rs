@@ -51,18 +51,18 @@ fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
     }
 }
 
-/// Masks every text of a manifest that someone else wrote.
-pub(super) fn manifest(place: &str, manifest: &mut Manifest, masker: &mut Masker) {
+/// Masks every text of a manifest that someone else wrote. Places are told from the manifest on.
+pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
     if let Some(config) = &mut manifest.config {
-        walk_config(&format!("{place}/config"), config, masker);
+        walk_config("/config", config, masker);
     }
     for (at, layer) in manifest.layers.iter_mut().flatten().enumerate() {
         if let Some(step) = &mut layer.created_by {
-            masker.step(&format!("{place}/layers/{at}/createdBy"), step);
+            masker.step(&format!("/layers/{at}/createdBy"), step);
         }
     }
     for (at, step) in manifest.history.iter_mut().flatten().enumerate() {
-        let place = format!("{place}/history/{at}");
+        let place = format!("/history/{at}");
         if let Some(step) = &mut step.created_by {
             masker.step(&format!("{place}/createdBy"), step);
         }
@@ -71,10 +71,10 @@ pub(super) fn manifest(place: &str, manifest: &mut Manifest, masker: &mut Masker
         }
     }
     if let Some(annotations) = &mut manifest.annotations {
-        walk_map(&format!("{place}/annotations"), annotations, masker);
+        walk_map("/annotations", annotations, masker);
     }
     if let Some(build) = &mut manifest.build {
-        walk_build(&format!("{place}/build"), build, masker);
+        walk_build("/build", build, masker);
     }
 }
 

@@ -67,6 +67,23 @@ async fn an_index_costs_one_request_and_two_for_each_wanted_platform() {
     assert_eq!((platforms(&answer), answer.requests), (strings(&offered), 7));
 }
 
+#[tokio::test]
+async fn what_was_read_whole_is_shown_and_nothing_else() {
+    let registry = FakeRegistry::start().await;
+    let entries = ["linux/amd64", "linux/arm64"].map(|platform| registry.put_image("app", None, platform, platform));
+    let index = registry.put_index("app", Some("1"), &entries.each_ref().map(|put| put.descriptor.clone())).0;
+    let broken = registry.put_image("broken", Some("1"), "linux/amd64", "broken");
+    registry.remove(&format!("broken/blobs/{}", broken.config));
+    let bench = Bench::new();
+    let wants = ["app:1", "broken:1"].map(|name| want(registry.reference(name), &["linux/amd64", "linux/arm64"]));
+    let resolution = bench.resolve_all(wants.into()).await;
+    let shown = bench.shown.lock().unwrap();
+    let digests: BTreeSet<&Digest> = shown.iter().map(|looked| &looked.digest).collect();
+    assert_eq!(digests, [&index, &entries[0].manifest, &entries[1].manifest].into());
+    assert!(shown.iter().all(|looked| looked.config.is_some() == (looked.digest != index)));
+    assert!(resolution.documents.contains_key(&broken.manifest));
+}
+
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }

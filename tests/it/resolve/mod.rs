@@ -27,7 +27,9 @@ use imagefacts::event::{Event, Events, Sink};
 use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
-use imagefacts::resolve::{Answer, Attachments, Fallback, Resolution, Resolver, Want, WantedPlatforms, resolve};
+use imagefacts::resolve::{
+    Answer, Attachments, Fallback, Looked, OnLooked, Resolution, Resolver, Want, WantedPlatforms, resolve,
+};
 use imagefacts::sorted::{SortedMap, SortedSet};
 use imagefacts::stop::Stop;
 use tokio::time::Instant;
@@ -43,6 +45,8 @@ struct Bench {
     stop: Stop,
     cache: Option<Cache>,
     events: Arc<Recorder>,
+    /// the documents that were shown while others were fetched
+    shown: Arc<Mutex<Vec<Looked>>>,
 }
 
 /// Pull secrets by `namespace/name`: host, user, password.
@@ -92,6 +96,7 @@ impl Bench {
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
             cache: None,
             events: Arc::default(),
+            shown: Arc::default(),
         }
     }
 
@@ -113,7 +118,9 @@ impl Bench {
             attachments: self.attachments,
             clock: Clock::System,
         };
-        resolve(wants, resolver, &events, &self.stop).await
+        let shown = Arc::clone(&self.shown);
+        let on_looked: OnLooked = Arc::new(move |looked| shown.lock().unwrap().push(looked.clone()));
+        resolve(wants, resolver, on_looked, &events, &self.stop).await
     }
 
     async fn resolve_all(&self, wants: Vec<Want>) -> Resolution {

@@ -8,7 +8,8 @@ use super::image::Effort;
 /// An image that waits, with what was learned of it when less was wanted.
 pub(super) struct Job {
     pub(super) want: Want,
-    pub(super) earlier: Option<Effort>,
+    /// boxed, as of thousands that wait few have one
+    pub(super) earlier: Option<Box<Effort>>,
 }
 
 /// The images that wait, by registry.

@@ -121,7 +121,7 @@ impl Run {
         {
             let want = self.newer.remove(&want.reference).unwrap_or(want);
             let shared = Arc::clone(&self.shared);
-            self.tasks.spawn(async move { resolve_image(&shared, want, earlier).await });
+            self.tasks.spawn(async move { resolve_image(&shared, want, earlier.map(|earlier| *earlier)).await });
         }
     }
 
@@ -137,7 +137,7 @@ impl Run {
     fn go_on(&mut self, want: Want, effort: Effort) {
         match effort.want == want {
             true => self.rest(effort),
-            false => self.queue.push(Job { want, earlier: Some(effort) }),
+            false => self.queue.push(Job { want, earlier: Some(Box::new(effort)) }),
         }
     }
 
@@ -193,12 +193,12 @@ impl Run {
     fn tell_progress(&self) {
         let Some(watch) = &self.watch else { return };
         let (done, total) = (self.done, self.total());
-        #[allow(clippy::cast_precision_loss, reason = "a rate to be read by people")]
+        #[expect(clippy::cast_precision_loss, reason = "a rate to be read by people")]
         let per_second = match watch.elapsed_ms() {
             0 => 0.0,
             elapsed => done as f64 * 1000.0 / elapsed as f64,
         };
-        #[allow(
+        #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

@@ -16,9 +16,9 @@ use imagefacts::cluster::objects::{KINDS, List, Resource};
 use imagefacts::cluster::uses::{Builder, Scope};
 use imagefacts::credentials::Keyring;
 use imagefacts::facts::{Origin, RunContext, Sealer, assemble, seal};
-use imagefacts::image::{Digest, Document, ImageConfig, PackedConfig, Reference, Repository};
+use imagefacts::image::{Digest, Document, ImageConfig, Reference, Repository};
 use imagefacts::packed::{Packed, Splice};
-use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant};
+use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant, Whole};
 use imagefacts::vocabulary::{ImageStatus, RedactionMode, Via};
 
 use crate::made_up::cluster::{PAGE, collections};
@@ -226,11 +226,9 @@ fn answer(resolution: &mut Resolution, reference: Reference, image: &Image) -> O
 /// Puts a document with its config among those that were looked at.
 fn keep(resolution: &mut Resolution, document: &images::Document, config: Option<ImageConfig>) -> Outcome<Digest> {
     let (parsed, media_type) = Document::parse(&document.bytes, Some(document.media_type))?;
-    let descriptor = if let Document::Image(manifest) = &parsed { Some(manifest.config.clone()) } else { None };
     let digest = Digest::parse(&document.digest)?;
-    let config = config.map(|config| (descriptor, Arc::new(PackedConfig::from(config))));
-    let looked = Looked { digest: digest.clone(), media_type, document: Arc::new(parsed), config };
-    resolution.documents.insert(digest.clone(), Arc::new(looked));
+    let whole = Whole { document: Arc::new(parsed), config: config.map(Arc::new) };
+    resolution.documents.insert(digest.clone(), Looked::new(digest.clone(), media_type, whole));
     Ok(digest)
 }
 

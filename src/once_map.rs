@@ -36,6 +36,16 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         self.lock().remove(key);
     }
 
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Every key whose value was made, with it, in no order.
     pub fn entries(&self) -> Vec<(K, V)>
     where

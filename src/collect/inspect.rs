@@ -1,7 +1,5 @@
 //! Images without a cluster: the same pipeline, from references that somebody typed.
 
-use std::sync::Arc;
-
 use futures::stream;
 
 use super::CollectError;
@@ -40,7 +38,7 @@ pub async fn inspect(
     let wants = wants(&inventory, settings.platforms.as_ref());
     let resolver = registries.resolver(None, Fallback::Partial);
     resolver.keychain.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
-    let resolution = resolve(stream::iter(wants), resolver, Arc::new(|_| {}), &events, stop).await;
+    let resolution = resolve(stream::iter(wants), resolver, &events, stop).await;
     let context = RunContext {
         generated_at: clock.now(),
         duration_ms: stopwatch.elapsed_ms(),

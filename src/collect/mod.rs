@@ -24,7 +24,7 @@ use crate::facts::document::{Image, ImageFacts};
 use crate::facts::validate::BadSchema;
 use crate::facts::{self, RunContext, Sealer};
 use crate::render;
-use crate::resolve::{Fallback, OnLooked, Resolution, Resolver, resolve};
+use crate::resolve::{Fallback, Resolution, Resolver, resolve};
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
@@ -137,7 +137,7 @@ impl Way<'_> {
         execution: &mut Execution,
     ) -> Result<(Inventory, Option<Resolution>, Arc<Sealer>), CollectError> {
         let Self { settings, events, stop } = self;
-        let Some(resolver) = resolver else {
+        let Some(mut resolver) = resolver else {
             let inventory = self.discover(discovery, &|_| {}, execution).await?;
             return Ok((inventory, None, Arc::new(sealer.await??)));
         };
@@ -151,8 +151,8 @@ impl Way<'_> {
         let resolving = async {
             let sealer = Arc::new(sealer.await??);
             let sealing = Arc::clone(&sealer);
-            let on_looked: OnLooked = Arc::new(move |looked| sealing.seal(looked));
-            Ok((resolve(wants, resolver, on_looked, events, stop).await, sealer))
+            resolver.on_looked = Some(Arc::new(move |looked| sealing.seal(looked)));
+            Ok((resolve(wants, resolver, events, stop).await, sealer))
         };
         let ((inventory, first_at), (resolution, sealer)) = tokio::try_join!(discovering, resolving)?;
         resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));

@@ -57,6 +57,7 @@ impl Registries {
             limits: self.limits,
             fallback,
             attachments: self.attachments,
+            on_looked: None,
             clock: self.clock,
         }
     }

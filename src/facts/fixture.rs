@@ -10,7 +10,7 @@ use crate::facts::document::ImageFacts;
 use crate::facts::validate::Validator;
 use crate::facts::{Origin, RunContext, assemble};
 use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, NodePlatform, Platform, Reference};
-use crate::resolve::{Access, Answer, Looked, Named, Resolution, RunningDigest, Variant};
+use crate::resolve::{Access, Answer, Looked, Named, Resolution, RunningDigest, Variant, Whole};
 use crate::sorted::SortedSet;
 use crate::vocabulary::{
     AccessOutcome, AccessSource, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, RedactionMode, Role,
@@ -117,7 +117,7 @@ pub(super) fn answer(resolution: &mut Resolution, text: &str, platforms: &[&str]
     for name in platforms {
         let looked = image(&format!("{text} {name}"), name);
         variants.push(Variant { platform: platform(name), digest: looked.digest.clone() });
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
+        resolution.documents.insert(looked.digest.clone(), looked);
     }
     let named = Named {
         digest: variants.first().map_or_else(|| digest(text), |variant| variant.digest.clone()),
@@ -156,18 +156,25 @@ pub(super) fn image(seed: &str, platform_name: &str) -> Looked {
         size,
     };
     let config = ImageConfig { platform: Some(platform(platform_name)), ..ImageConfig::default() };
-    Looked {
-        digest: digest(seed),
-        media_type: "application/vnd.oci.image.manifest.v1+json".to_owned(),
-        document: Arc::new(Document::Image(crate::image::Manifest {
-            config: descriptor("config", 100),
-            layers: vec![descriptor("layer", 1000)],
-            annotations: Default::default(),
-            artifact_type: None,
-            subject: None,
-        })),
-        config: Some((Some(descriptor("config", 100)), Arc::new(config.into()))),
-    }
+    let document = Document::Image(crate::image::Manifest {
+        config: descriptor("config", 100),
+        layers: vec![descriptor("layer", 1000)],
+        annotations: Default::default(),
+        artifact_type: None,
+        subject: None,
+    });
+    with_config(document_of(digest(seed), "application/vnd.oci.image.manifest.v1+json", document), config)
+}
+
+/// A document without a config.
+pub(super) fn document_of(digest: Digest, media_type: &str, document: Document) -> Looked {
+    Looked::new(digest, media_type.to_owned(), Whole { document: Arc::new(document), config: None })
+}
+
+/// A document whose config is another one.
+pub(super) fn with_config(looked: Looked, config: ImageConfig) -> Looked {
+    let whole = Whole { config: Some(Arc::new(config)), ..looked.whole.unwrap() };
+    Looked::new(looked.digest, looked.media_type, whole)
 }
 
 pub(super) fn pull_secret(name: &str, outcome: AccessOutcome) -> Access {

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
     use crate::facts::fixture;
     use crate::facts::{assemble, redact};
-    use crate::image::History;
+    use crate::image::{History, ImageConfig};
     use crate::resolve::Resolution;
 
     #[test]
@@ -192,13 +192,11 @@ mod tests {
             resolution.answers.insert(answer.reference.clone(), answer);
         }
         for looked in resolution.documents.values_mut() {
-            let looked = std::sync::Arc::make_mut(looked);
-            let Some((_, config)) = &mut looked.config else { continue };
-            let mut unpacked = config.unpack();
-            unpacked.labels.insert("lines".to_owned(), "one\n  two".to_owned());
-            unpacked.env.push("DB_PASSWORD=hunter2".to_owned());
-            unpacked.history.push(History { created_by: Some("RUN a \\\n  b".to_owned()), ..History::default() });
-            *config = std::sync::Arc::new(unpacked.into());
+            let mut config = ImageConfig::clone(looked.whole.as_ref().unwrap().config.as_ref().unwrap());
+            config.labels.insert("lines".to_owned(), "one\n  two".to_owned());
+            config.env.push("DB_PASSWORD=hunter2".to_owned());
+            config.history.push(History { created_by: Some("RUN a \\\n  b".to_owned()), ..History::default() });
+            *looked = fixture::with_config(looked.clone(), config);
         }
         let inventory = fixture::with_image("ghcr.io/acme/a:1", fixture::usage("ghcr.io/acme/a:1"));
         let assembled = || assemble(inventory.clone(), Some(resolution.clone()), fixture::context());

@@ -64,6 +64,12 @@ pub struct History {
 }
 
 impl ImageConfig {
+    /// The steps that made layers, if there are as many as `layers`: else a guess would blame the wrong instruction.
+    pub fn steps_of(&self, layers: usize) -> Option<Vec<&History>> {
+        let steps: Vec<_> = self.history.iter().filter(|step| !step.empty_layer).collect();
+        (steps.len() == layers).then_some(steps)
+    }
+
     /// Parses a config blob, or the topmost `v1Compatibility` of a schema 1 manifest.
     ///
     /// A field of an unexpected type counts as absent; only what is no JSON object is an error.

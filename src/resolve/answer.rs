@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Attachments;
 use crate::cluster::inventory::{PullContext, ReportedAs};
-use crate::image::{Descriptor, Digest, Document, Failure, NodePlatform, PackedConfig, Platform, Reference};
+use crate::image::{ConfigOutline, Digest, Document, Failure, ImageConfig, NodePlatform, Outline, Platform, Reference};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{
     AccessOutcome, AccessSource, AttachmentKind, AttachmentVia, DigestKind, ErrorClass, ImageStatus, Via,
@@ -122,17 +122,43 @@ pub struct Access {
     pub class: Option<ErrorClass>,
 }
 
-/// A document that was fetched and verified, with its config where it has one.
+/// A document that was fetched and verified.
 #[derive(Debug, Clone)]
 pub struct Looked {
     /// over the raw bytes
     pub digest: Digest,
     /// as the document, else the registry, says
     pub media_type: String,
+    /// what is asked of it more than once
+    pub outline: Arc<Outline>,
+    /// the same of its config, where that was read
+    pub config: Option<ConfigOutline>,
+    /// all of it, unless it was shown and let go
+    pub whole: Option<Whole>,
+}
+
+/// All of a document.
+#[derive(Debug, Clone)]
+pub struct Whole {
     /// as parsed
     pub document: Arc<Document>,
-    /// of an image: its config's descriptor and what it says; absent when it could not be read
-    pub config: Option<(Option<Descriptor>, Arc<PackedConfig>)>,
+    /// what its config says, where that was read; a schema 1 manifest holds it in itself
+    pub config: Option<Arc<ImageConfig>>,
+}
+
+impl Looked {
+    /// A document with all that was read of it.
+    pub fn new(digest: Digest, media_type: String, whole: Whole) -> Self {
+        let outline = Outline::of(&whole.document);
+        let config = whole.config.as_ref().map(|config| ConfigOutline::of(config, outline.layers()));
+        Self { digest, media_type, outline: Arc::new(outline), config, whole: Some(whole) }
+    }
+
+    /// The digest of an image's config, where that was read.
+    pub fn config_digest(&self) -> Option<&Digest> {
+        self.config.as_ref()?;
+        self.outline.config().map(|config| &config.digest)
+    }
 }
 
 /// How a registry fared.
@@ -180,7 +206,7 @@ pub struct Resolution {
     /// by reference
     pub answers: BTreeMap<Reference, Answer>,
     /// each document that was looked at, once
-    pub documents: BTreeMap<Digest, Arc<Looked>>,
+    pub documents: BTreeMap<Digest, Looked>,
     /// where attachments were looked for
     pub attachments: Attachments,
     /// what was looked up of attachments, by what they are attached to

@@ -2,16 +2,21 @@
 //!
 //! What a digest names is the same wherever it lies, so that a child manifest or a config that one image brought
 //! serves every other. Whether a *reference* may be read is another thing, and asked for each.
+//!
+//! Who wants to describe documents is shown each once, when all of it was read. Then no more than its outline stays, or
+//! thousands of images would be most of a run's memory.
 
 use std::collections::BTreeMap;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::head::head;
 use super::stored::Stored;
-use super::{Looked, OnLooked};
+use super::{Looked, OnLooked, Whole};
 use crate::credentials::Credential;
-use crate::image::{Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, PackedConfig, Repository};
+use crate::image::{
+    ConfigOutline, Descriptor, Digest, Document, Failure, ImageConfig, InvalidDocument, Outline, Repository,
+};
 use crate::once_map::OnceMap;
 use crate::registry::{Fetched, Session};
 use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage};
@@ -29,12 +34,14 @@ pub(super) struct Source<'a> {
 /// A manifest or index, parsed.
 #[derive(Debug)]
 pub(super) struct Parsed {
-    pub(super) document: Arc<Document>,
+    pub(super) outline: Arc<Outline>,
     pub(super) media_type: String,
     /// of the raw document in bytes
     size: u64,
-    /// a schema 1 manifest holds its config in itself
-    legacy_config: Option<Arc<PackedConfig>>,
+    /// what its config says, once that was read
+    config: OnceLock<ConfigOutline>,
+    /// all of it, until it is let go
+    whole: Mutex<Option<Whole>>,
 }
 
 /// The documents of a run.
@@ -43,25 +50,28 @@ pub(super) struct Documents {
     pub(super) stored: Stored,
     manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
-    configs: Shelf<(Digest, u64), Arc<PackedConfig>>,
-    on_looked: OnLooked,
+    configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
+    on_looked: Option<OnLooked>,
 }
+
+/// How many configs are kept for other manifests. Few share one, and configs are large.
+const MOST_CONFIGS: usize = 256;
 
 /// What was fetched, from wherever, and what is being fetched.
 ///
 /// Nobody waits for another registry than the own one: it could name what others have, and then withhold it.
 struct Shelf<K, V> {
     done: OnceMap<K, V>,
+    /// how many of these there may be
+    most: usize,
     flights: OnceMap<(String, K), V>,
 }
 
-impl<K, V> Default for Shelf<K, V> {
-    fn default() -> Self {
-        Self { done: OnceMap::default(), flights: OnceMap::default() }
-    }
-}
-
 impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
+    fn of(most: usize) -> Self {
+        Self { done: OnceMap::default(), most, flights: OnceMap::default() }
+    }
+
     /// What is there for `key`, else what `fetch` brings from the registry of `source`.
     async fn get_or_fetch(
         &self,
@@ -75,7 +85,9 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         let flight = (source.repository.registry().to_owned(), key.clone());
         // On the heap: each layer would hold a request's large state once more, and poll it on the stack.
         let fetched = self.flights.get_or_try(flight.clone(), Box::pin(fetch)).await?;
-        self.done.offer(key, fetched.clone());
+        if self.done.len() < self.most {
+            self.done.offer(key, fetched.clone());
+        }
         // Who comes later finds it on the shelf.
         self.flights.forget(&flight);
         Ok(fetched)
@@ -84,8 +96,8 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
 
 impl Documents {
     /// None yet, but those that earlier runs `stored`.
-    pub(super) fn new(stored: Stored, on_looked: OnLooked) -> Self {
-        Self { stored, manifests: Shelf::default(), configs: Shelf::default(), on_looked }
+    pub(super) fn new(stored: Stored, on_looked: Option<OnLooked>) -> Self {
+        Self { stored, manifests: Shelf::of(usize::MAX), configs: Shelf::of(MOST_CONFIGS), on_looked }
     }
 
     /// Parses and keeps what was fetched.
@@ -147,52 +159,48 @@ impl Documents {
         Err(Failure::unsent(ErrorStage::Manifest, ErrorClass::DigestMismatch, message))
     }
 
-    /// The config that `descriptor` points at.
-    pub(super) async fn config(
-        &self,
-        source: Source<'_>,
-        descriptor: &Descriptor,
-    ) -> Result<Arc<PackedConfig>, Failure> {
+    /// Reads the config of `parsed`, if it has one and it was not read before.
+    pub(super) async fn read_config(&self, source: Source<'_>, parsed: &Parsed) -> Result<(), Failure> {
+        if parsed.config().is_none()
+            && let Some(descriptor) = parsed.outline.config()
+        {
+            parsed.add(self.config(source, descriptor).await?);
+        }
+        Ok(())
+    }
+
+    async fn config(&self, source: Source<'_>, descriptor: &Descriptor) -> Result<Arc<ImageConfig>, Failure> {
         let fetch = Box::pin(async {
             if let Some(config) = self.stored.config(descriptor).await {
-                return Ok(Arc::new(config.into()));
+                return Ok(Arc::new(config));
             }
             source.require_online(ErrorStage::Config, &descriptor.digest)?;
             let fetched = source.session.config(source.repository, descriptor, source.credential).await?;
             let config =
                 ImageConfig::parse(&fetched.bytes).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))?;
             self.stored.keep(&descriptor.digest, "", &fetched.bytes).await;
-            Ok(Arc::new(config.into()))
+            Ok(Arc::new(config))
         });
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
-    /// Shows the document that `digest` names, if there is no more to be read of it.
-    pub(super) fn show(&self, digest: &Digest) {
-        if let Some(parsed) = self.manifests.done.get(digest) {
-            let looked = self.look(digest.clone(), &parsed);
-            if looked.config.is_some() || !matches!(*looked.document, Document::Image(_)) {
-                (self.on_looked)(&looked);
-            }
+    /// Shows what `digest` names if there is no more to be read of it, and lets it go.
+    pub(super) fn show(&self, digest: &Digest, parsed: &Parsed) {
+        let is_whole = parsed.outline.config().is_none() || parsed.config().is_some();
+        if let Some(on_looked) = self.on_looked.as_ref().filter(|_| is_whole)
+            && let Some(whole) = parsed.whole().take()
+        {
+            on_looked(&Looked { whole: Some(whole), ..parsed.look(digest) });
         }
     }
 
-    /// Every document that was looked at, each with its config where that was read.
-    pub(super) fn looked(&self) -> BTreeMap<Digest, Arc<Looked>> {
-        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| (digest.clone(), Arc::new(self.look(digest, &parsed)));
-        self.manifests.done.entries().into_iter().map(looked).collect()
-    }
-
-    fn look(&self, digest: Digest, parsed: &Parsed) -> Looked {
-        let config = match &*parsed.document {
-            Document::Image(manifest) => {
-                let key = (manifest.config.digest.clone(), manifest.config.size);
-                self.configs.done.get(&key).map(|config| (Some(manifest.config.clone()), config))
-            }
-            _ => parsed.legacy_config.clone().map(|config| (None, config)),
+    /// Every document that was looked at.
+    pub(super) fn looked(&self) -> BTreeMap<Digest, Looked> {
+        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
+            let looked = Looked { whole: parsed.whole().take(), ..parsed.look(&digest) };
+            (digest, looked)
         };
-        let (media_type, document) = (parsed.media_type.clone(), parsed.document.clone());
-        Looked { digest, media_type, document, config }
+        self.manifests.done.entries().into_iter().map(looked).collect()
     }
 }
 
@@ -219,22 +227,59 @@ impl Parsed {
         let (document, media_type) = Document::parse(bytes, content_type)?;
         let legacy_config = match &document {
             // That a schema 1 manifest has no config that can be read makes it no worse than it is.
-            Document::Legacy(manifest) => manifest
-                .config
-                .as_deref()
-                .and_then(|text| ImageConfig::parse(text.as_bytes()).ok())
-                .map(|config| Arc::new(config.into())),
+            Document::Legacy(manifest) => {
+                manifest.config.as_deref().and_then(|text| ImageConfig::parse(text.as_bytes()).ok())
+            }
             _ => None,
         };
-        Ok(Self { document: Arc::new(document), media_type, size: bytes.len() as u64, legacy_config })
+        let parsed = Self {
+            outline: Arc::new(Outline::of(&document)),
+            media_type,
+            size: bytes.len() as u64,
+            config: OnceLock::new(),
+            whole: Mutex::new(Some(Whole { document: Arc::new(document), config: None })),
+        };
+        legacy_config.into_iter().for_each(|config| parsed.add(Arc::new(config)));
+        Ok(parsed)
     }
 
     /// What a digest of it names.
     pub(super) fn digest_kind(&self) -> DigestKind {
-        match *self.document {
-            Document::Index(_) => DigestKind::Index,
-            Document::Image(_) | Document::Artifact(_) | Document::Legacy(_) => DigestKind::Manifest,
+        match *self.outline {
+            Outline::Index(_) => DigestKind::Index,
+            Outline::Image(_) | Outline::Artifact(_) | Outline::Legacy { .. } => DigestKind::Manifest,
         }
+    }
+
+    /// What is asked of its config, once that was read.
+    pub(super) fn config(&self) -> Option<&ConfigOutline> {
+        self.config.get()
+    }
+
+    /// Takes in its config.
+    fn add(&self, config: Arc<ImageConfig>) {
+        let outline = ConfigOutline::of(&config, self.outline.layers());
+        if let Some(whole) = &mut *self.whole() {
+            whole.config = Some(config);
+        }
+        // Another asker may have been faster, with the same.
+        let _ = self.config.set(outline);
+    }
+
+    /// It, but for its whole.
+    fn look(&self, digest: &Digest) -> Looked {
+        Looked {
+            digest: digest.clone(),
+            media_type: self.media_type.clone(),
+            outline: Arc::clone(&self.outline),
+            config: self.config.get().cloned(),
+            whole: None,
+        }
+    }
+
+    fn whole(&self) -> MutexGuard<'_, Option<Whole>> {
+        // No code that can panic runs under the lock.
+        self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -219,7 +219,7 @@ impl Learned {
     ) -> Known {
         let digest = named.digest.clone();
         self.named = Some(named);
-        self.manifests.read(&shared.documents, source, &digest, &parsed.document, &want.platforms).await;
+        self.manifests.read(&shared.documents, source, &digest, parsed, &want.platforms).await;
         Known::of(&digest, parsed, &self.manifests.configs, self.manifests.is_complete)
     }
 

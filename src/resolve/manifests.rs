@@ -8,7 +8,7 @@ use futures::stream::FuturesUnordered;
 use super::choose::{Choice, choose};
 use super::documents::{Documents, Parsed, Source};
 use super::{Variant, WantedPlatforms};
-use crate::image::{Digest, Document, Failure, Index, IndexEntry, Manifest, NodePlatform, PackedConfig, Platform};
+use crate::image::{ConfigOutline, Digest, Failure, Index, IndexEntry, NodePlatform, Outline, Platform};
 use crate::sorted::SortedSet;
 use crate::vocabulary::{ErrorClass, ErrorStage};
 
@@ -39,12 +39,12 @@ struct Layer {
     is_nested: bool,
 }
 
-/// An entry of an index that was fetched, with the config of what it points at.
+/// An entry of an index, what it points at, and whether the config of that was read, if it has one.
 struct Child {
     choice: Choice,
     is_nested: bool,
     manifest: Result<Arc<Parsed>, Failure>,
-    config: Option<Result<Arc<PackedConfig>, Failure>>,
+    config: Result<(), Failure>,
 }
 
 impl Manifests {
@@ -54,26 +54,26 @@ impl Manifests {
         documents: &Documents,
         source: Source<'_>,
         named: &Digest,
-        document: &Document,
+        parsed: &Parsed,
         wanted: &WantedPlatforms,
     ) {
         if self.read_for.as_ref() == Some(wanted) {
             return;
         }
         *self = Self::default();
-        self.is_complete = match document {
-            Document::Index(index) => self.read_index(documents, source, named, index, wanted).await,
-            Document::Image(manifest) => self.read_image(documents, source, named, manifest, wanted).await,
-            Document::Artifact(_) => {
+        self.is_complete = match &*parsed.outline {
+            Outline::Index(index) => self.read_index(documents, source, named, index, wanted).await,
+            Outline::Image(_) => self.read_image(documents, source, named, parsed, wanted).await,
+            Outline::Artifact(_) => {
                 self.offer_to_all(wanted);
                 true
             }
-            Document::Legacy(manifest) => {
-                self.offer(named, manifest.platform.as_ref(), None, wanted);
+            Outline::Legacy { platform, .. } => {
+                self.offer(named, platform.as_ref(), None, wanted);
                 true
             }
         };
-        documents.show(named);
+        documents.show(named, parsed);
         self.read_for = Some(wanted.clone());
     }
 
@@ -89,21 +89,17 @@ impl Manifests {
         documents: &Documents,
         source: Source<'_>,
         named: &Digest,
-        manifest: &Manifest,
+        parsed: &Parsed,
         wanted: &WantedPlatforms,
     ) -> bool {
         self.open.extend(nodes(wanted).iter().cloned());
-        match documents.config(source, &manifest.config).await {
-            Ok(config) => {
-                self.configs.insert(manifest.config.digest.clone());
-                self.offer(named, config.platform(), config.os_version(), wanted);
-                true
-            }
-            Err(failure) => {
-                self.failures.push(failure);
-                false
-            }
+        if let Err(failure) = documents.read_config(source, parsed).await {
+            self.failures.push(failure);
+            return false;
         }
+        self.configs.extend(parsed.outline.config().map(|config| config.digest.clone()));
+        self.offer_by_config(named, parsed, wanted);
+        true
     }
 
     /// Fetches the wanted entries of an index, all at once, and those of an index within it. Deeper ones are not
@@ -156,29 +152,33 @@ impl Manifests {
         let about = |failure| Failure { platform: entry.platform.clone(), ..failure };
         let parsed = child.manifest.map_err(about)?;
         let digest = &entry.descriptor.digest;
-        match &*parsed.document {
-            Document::Index(index) if !child.is_nested => {
+        match &*parsed.outline {
+            Outline::Index(index) if !child.is_nested => {
                 return Ok(Some(Layer { index: index.clone(), wanted, is_nested: true }));
             }
-            Document::Index(_) => return Err(about(too_deep(digest))),
-            Document::Image(_) | Document::Artifact(_) | Document::Legacy(_) => {}
+            Outline::Index(_) => return Err(about(too_deep(digest))),
+            Outline::Image(_) | Outline::Artifact(_) | Outline::Legacy { .. } => {}
         }
         if let Some(platform) = &entry.platform {
             self.variants.insert(Variant { platform: platform.clone(), digest: digest.clone() });
         }
-        let config = child.config.transpose().map_err(about)?;
-        if let (Document::Image(manifest), Some(_)) = (&*parsed.document, &config) {
-            self.configs.insert(manifest.config.digest.clone());
-        }
-        if let Some(config) = &config {
+        child.config.map_err(about)?;
+        if let (Some(descriptor), Some(config)) = (parsed.outline.config(), parsed.config()) {
+            self.configs.insert(descriptor.digest.clone());
             self.failures.extend(contradiction(&entry, config).map(about));
         }
         if entry.platform.is_none() {
-            let (platform, os_version) =
-                config.as_ref().map_or((None, None), |config| (config.platform(), config.os_version()));
-            self.offer(digest, platform, os_version, &wanted);
+            self.offer_by_config(digest, &parsed, &wanted);
         }
         Ok(None)
+    }
+
+    /// Notes that a manifest is for the platform that its config says.
+    fn offer_by_config(&mut self, digest: &Digest, parsed: &Parsed, wanted: &WantedPlatforms) {
+        // A schema 1 manifest's own word says more.
+        let config = parsed.config().filter(|_| parsed.outline.config().is_some());
+        let platform = config.and_then(|config| config.platform.as_ref());
+        self.offer(digest, platform, config.and_then(|config| config.os_version.as_deref()), wanted);
     }
 
     /// Notes that the manifest `digest` is for `platform`, as far as that is wanted. One that says no platform counts
@@ -207,11 +207,13 @@ impl Manifests {
 /// Fetches what an entry points at, and its config.
 async fn fetch(documents: &Documents, source: Source<'_>, choice: Choice, is_nested: bool) -> Child {
     let manifest = documents.child(source, &choice.entry.descriptor).await;
-    let config = match manifest.as_ref().map(|parsed| &*parsed.document) {
-        Ok(Document::Image(manifest)) => Some(documents.config(source, &manifest.config).await),
-        _ => None,
+    let config = match &manifest {
+        Ok(parsed) => documents.read_config(source, parsed).await,
+        Err(_) => Ok(()),
     };
-    documents.show(&choice.entry.descriptor.digest);
+    if let Ok(parsed) = &manifest {
+        documents.show(&choice.entry.descriptor.digest, parsed);
+    }
     Child { choice, is_nested, manifest, config }
 }
 
@@ -234,8 +236,8 @@ fn passed_over(named: &Digest, index: &Index) -> Option<Failure> {
 
 /// Tells of an entry that is for another platform than its config, which knows better. Variants are left out: most
 /// configs do not say theirs.
-fn contradiction(entry: &IndexEntry, config: &PackedConfig) -> Option<Failure> {
-    let (said, is) = (entry.platform.as_ref()?, config.platform()?);
+fn contradiction(entry: &IndexEntry, config: &ConfigOutline) -> Option<Failure> {
+    let (said, is) = (entry.platform.as_ref()?, config.platform.as_ref()?);
     if (said.os(), said.architecture()) == (is.os(), is.architecture()) {
         return None;
     }

@@ -96,12 +96,14 @@ pub struct Resolver {
     pub fallback: Fallback,
     /// where attachments are looked for
     pub attachments: Attachments,
+    /// is shown each document; `None` to keep them all whole
+    pub on_looked: Option<OnLooked>,
     /// measures for events
     pub clock: Clock,
 }
 
-/// Is shown each document once all of it was read, while others are still fetched. Some may be shown more than once, and
-/// those of which a part could not be read are not.
+/// Is shown each document once all of it was read, while others are still fetched. It is let go then; those of which a
+/// part could not be read are not shown.
 pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
 
 /// Resolves every image that `wants` yields, those of failing pods first, and tells `events` of each.
@@ -109,12 +111,6 @@ pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
 /// `wants` may go on yielding while images are resolved. A reference may come again when more is wanted of it than before
 /// (other platforms, digests, pull secrets): then what is missing is asked for, and nothing twice. Every image that was
 /// yielded has an answer in the end, also when `stop` ended the run before; `wants` must end then.
-pub async fn resolve(
-    wants: impl Stream<Item = Want>,
-    resolver: Resolver,
-    on_looked: OnLooked,
-    events: &Events,
-    stop: &Stop,
-) -> Resolution {
-    run::Run::new(resolver, on_looked, events.clone(), stop.clone()).drive(wants).await
+pub async fn resolve(wants: impl Stream<Item = Want>, resolver: Resolver, events: &Events, stop: &Stop) -> Resolution {
+    run::Run::new(resolver, events.clone(), stop.clone()).drive(wants).await
 }

@@ -14,7 +14,7 @@ use super::documents::Documents;
 use super::image::{Effort, Shared, resolve_image};
 use super::queue::{Job, Queue};
 use super::stored::Stored;
-use super::{Answer, Fallback, OnLooked, RegistryTally, Resolution, Resolver, Want};
+use super::{Answer, Fallback, RegistryTally, Resolution, Resolver, Want};
 use crate::clock::Stopwatch;
 use crate::cluster::inventory::Gap;
 use crate::event::{Event, EventError, Events};
@@ -52,8 +52,9 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(resolver: Resolver, on_looked: OnLooked, events: Events, stop: Stop) -> Self {
-        let documents = Documents::new(Stored::new(resolver.cache.clone(), resolver.clock), on_looked);
+    pub(super) fn new(resolver: Resolver, events: Events, stop: Stop) -> Self {
+        let stored = Stored::new(resolver.cache.clone(), resolver.clock);
+        let documents = Documents::new(stored, resolver.on_looked.clone());
         Self {
             watch: None,
             shared: Arc::new(Shared { resolver, documents, lookups: Lookups::default(), stop }),

@@ -8,7 +8,7 @@ use super::documents::{Documents, Parsed, Source};
 use super::manifests::Manifests;
 use super::{RunningDigest, WantedPlatforms};
 use crate::cluster::inventory::ReportedAs;
-use crate::image::{Digest, Document, Failure, MediaType};
+use crate::image::{Digest, Failure, MediaType, Outline};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
@@ -25,7 +25,7 @@ impl Known {
     pub(super) fn of(named: &Digest, parsed: &Parsed, configs: &SortedSet<Digest>, is_complete: bool) -> Self {
         let mut digests: HashMap<Digest, DigestKind> =
             configs.iter().map(|digest| (digest.clone(), DigestKind::Config)).collect();
-        if let Document::Index(index) = &*parsed.document {
+        if let Outline::Index(index) = &*parsed.outline {
             digests.extend(index.entries.iter().map(|entry| {
                 let kind = match MediaType::parse(&entry.descriptor.media_type) {
                     MediaType::OciIndex | MediaType::DockerList => DigestKind::Index,
@@ -38,9 +38,9 @@ impl Known {
         Self { digests, is_complete }
     }
 
-    /// Whether `document` is a known image, packed anew: its config is a known one.
-    fn is_same_image(&self, document: &Document) -> bool {
-        matches!(document, Document::Image(manifest) if self.digests.contains_key(&manifest.config.digest))
+    /// Whether `outline` is that of a known image, packed anew: its config is a known one.
+    fn is_same_image(&self, outline: &Outline) -> bool {
+        outline.config().is_some_and(|config| self.digests.contains_key(&config.digest))
     }
 }
 
@@ -78,9 +78,9 @@ async fn ask(
 ) -> (RunningDigest, Vec<Failure>) {
     match documents.running(source, digest).await {
         Ok(parsed) => {
-            let matches_resolved = known.map(|known| known.is_same_image(&parsed.document));
+            let matches_resolved = known.map(|known| known.is_same_image(&parsed.outline));
             let mut manifests = Manifests::default();
-            manifests.read(documents, source, digest, &parsed.document, wanted).await;
+            manifests.read(documents, source, digest, &parsed, wanted).await;
             (RunningDigest { kind: parsed.digest_kind(), matches_resolved, gone: false }, manifests.failures)
         }
         Err(failure) if failure.class == ErrorClass::NotFound => {

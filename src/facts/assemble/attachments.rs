@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::facts::document::{Attachment, Manifest};
-use crate::image::{Digest, Document, IndexEntry, attachment_kind};
+use crate::image::{Digest, IndexEntry, Outline, attachment_kind};
 use crate::resolve::{self, Attachments, Looked, Resolution};
 use crate::vocabulary::AttachmentVia;
 
@@ -31,7 +31,7 @@ impl AllAttached {
     }
 
     fn add_index(&mut self, looked: &Looked) {
-        let Document::Index(index) = &*looked.document else { return };
+        let Outline::Index(index) = &*looked.outline else { return };
         self.look_at(&looked.digest);
         for entry in &index.entries {
             let Some(attachment) = attachment(entry) else {

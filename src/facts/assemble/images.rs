@@ -6,7 +6,7 @@ use super::on_nodes::NodeImages;
 use super::{readable, usage};
 use crate::cluster::inventory::{ImageName, ImageUse};
 use crate::facts::document::{Access, Image, ImageError, Resolved, Time, Variant};
-use crate::image::{Digest, Document, Failure, Reference};
+use crate::image::{Digest, Failure, ImageOutline, Outline, Reference};
 use crate::resolve::{self, Answer, Resolution};
 use crate::vocabulary::{AccessOutcome, ErrorClass, ErrorStage, ImageStatus};
 
@@ -115,7 +115,7 @@ fn variants(resolution: &Resolution, answer: &Answer) -> Vec<Variant> {
         .variants
         .iter()
         .filter_map(|variant| {
-            let (compressed_bytes, layers) = size(&resolution.documents.get(&variant.digest)?.document);
+            let (compressed_bytes, layers) = size(&resolution.documents.get(&variant.digest)?.outline);
             let (platform, digest) = (readable(&variant.platform)?, variant.digest.clone());
             Some(Variant { platform, digest, compressed_bytes, layers })
         })
@@ -126,13 +126,13 @@ fn variants(resolution: &Resolution, answer: &Answer) -> Vec<Variant> {
 }
 
 /// Bytes and number of the layers; Docker schema 1 tells no sizes.
-fn size(document: &Document) -> (u64, u64) {
-    let (bytes, layers) = match document {
-        Document::Image(manifest) | Document::Artifact(manifest) => {
-            (manifest.compressed_bytes(), manifest.layers.len())
+fn size(outline: &Outline) -> (u64, u64) {
+    let (bytes, layers) = match outline {
+        Outline::Image(ImageOutline { layers, .. }) | Outline::Artifact(layers) => {
+            (layers.compressed_bytes, layers.count)
         }
-        Document::Legacy(manifest) => (0, manifest.layers.len()),
-        Document::Index(_) => (0, 0),
+        Outline::Legacy { layers, .. } => (0, *layers),
+        Outline::Index(_) => (0, 0),
     };
     (bytes, u64::try_from(layers).unwrap_or(u64::MAX))
 }
@@ -180,8 +180,7 @@ fn digests_of<'a>(
     for variant in &answer.variants {
         digests.insert(&variant.digest);
         let looked = resolution.documents.get(&variant.digest);
-        let config = looked.and_then(|looked| looked.config.as_ref()).and_then(|(config, _)| config.as_ref());
-        digests.extend(config.map(|config| &config.digest));
+        digests.extend(looked.and_then(|looked| looked.config_digest()));
     }
     digests
 }

@@ -1,17 +1,16 @@
 //! `manifests[]`: each document that was looked at, with its config.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::attachments::{AllAttached, Attached};
 use super::{build, readable};
 use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
 use crate::image::{self, Descriptor, Digest, Document, History, ImageConfig, Index};
-use crate::resolve::{Looked, Resolution};
+use crate::resolve::{Looked, Resolution, Whole};
 
 /// The documents that were looked at, sorted by digest, with what is attached to each.
 pub struct Manifests {
-    looked: std::collections::btree_map::IntoValues<Digest, Arc<Looked>>,
+    looked: std::collections::btree_map::IntoValues<Digest, Looked>,
     attached: AllAttached,
 }
 
@@ -24,7 +23,7 @@ impl Manifests {
 }
 
 impl Iterator for Manifests {
-    type Item = (Arc<Looked>, Option<Attached>);
+    type Item = (Looked, Option<Attached>);
 
     fn next(&mut self) -> Option<Self::Item> {
         let looked = self.looked.next()?;
@@ -36,9 +35,10 @@ impl Iterator for Manifests {
 /// A document, but for what is attached to it.
 pub(in crate::facts) fn manifest(looked: &Looked) -> Manifest {
     let blank = blank(looked);
-    let config = looked.config.as_ref().map(|(descriptor, config)| (descriptor.as_ref(), config.unpack()));
-    let image = config.as_ref().map(|(_, config)| config);
-    match &*looked.document {
+    // It was let go once it was described.
+    let Some(Whole { document, config }) = &looked.whole else { return blank };
+    let config = config.as_deref();
+    match &**document {
         Document::Index(index) => Manifest {
             entries: Some(entries(index)),
             annotations: Some(index.annotations.clone()),
@@ -47,14 +47,14 @@ pub(in crate::facts) fn manifest(looked: &Looked) -> Manifest {
         },
         Document::Image(manifest) | Document::Artifact(manifest) => Manifest {
             compressed_bytes: Some(manifest.compressed_bytes()),
-            layers: Some(layers(&manifest.layers, image)),
+            layers: Some(layers(&manifest.layers, config)),
             annotations: Some(manifest.annotations.clone()),
-            build: build::build(&manifest.annotations, image),
-            ..with_config(blank, config)
+            build: build::build(&manifest.annotations, config),
+            ..with_config(blank, Some(&manifest.config.digest), config)
         },
         Document::Legacy(legacy) => {
-            let build = build::build(&BTreeMap::new(), image);
-            let with_config = with_config(blank, config);
+            let build = build::build(&BTreeMap::new(), config);
+            let with_config = with_config(blank, None, config);
             Manifest {
                 platform: with_config.platform.clone().or_else(|| legacy.platform.as_ref().and_then(readable)),
                 layers: Some(legacy.layers.iter().map(legacy_layer).collect()),
@@ -70,7 +70,7 @@ pub(in crate::facts) fn blank(looked: &Looked) -> Manifest {
     Manifest {
         digest: looked.digest.clone(),
         media_type: looked.media_type.clone(),
-        kind: looked.document.kind(),
+        kind: looked.outline.kind(),
         entries: None,
         platform: None,
         os_version: None,
@@ -87,8 +87,8 @@ pub(in crate::facts) fn blank(looked: &Looked) -> Manifest {
     }
 }
 
-fn with_config(manifest: Manifest, config: Option<(Option<&Descriptor>, ImageConfig)>) -> Manifest {
-    let Some((descriptor, config)) = config else { return manifest };
+fn with_config(manifest: Manifest, digest: Option<&Digest>, config: Option<&ImageConfig>) -> Manifest {
+    let Some(config) = config.cloned() else { return manifest };
     Manifest {
         platform: config.platform.as_ref().and_then(readable),
         os_version: config.os_version,
@@ -96,7 +96,7 @@ fn with_config(manifest: Manifest, config: Option<(Option<&Descriptor>, ImageCon
         created: time(config.created.as_deref()),
         history: Some(config.history.into_iter().map(history_step).collect()),
         config: Some(Config {
-            digest: descriptor.map(|descriptor| descriptor.digest.clone()),
+            digest: digest.cloned(),
             author: config.author,
             user: config.user,
             env: config.env,
@@ -132,14 +132,9 @@ fn entries(index: &Index) -> Vec<Entry> {
 }
 
 /// The layers, each with the uncompressed layer and the build step that belong to it.
-///
-/// Steps and layers are joined only when there are as many steps with a layer as layers: a guess would blame the
-/// wrong instruction.
 fn layers(layers: &[Descriptor], config: Option<&ImageConfig>) -> Vec<Layer> {
     let diff_ids = config.map(|config| config.diff_ids.as_slice()).filter(|ids| ids.len() == layers.len());
-    let steps: Vec<&History> =
-        config.into_iter().flat_map(|config| &config.history).filter(|step| !step.empty_layer).collect();
-    let steps = Some(steps).filter(|steps| steps.len() == layers.len());
+    let steps = config.and_then(|config| config.steps_of(layers.len()));
     let layer = |(at, layer): (usize, &image::Descriptor)| Layer {
         digest: layer.digest.clone(),
         media_type: Some(layer.media_type.clone()),

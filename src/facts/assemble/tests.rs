@@ -1,7 +1,5 @@
 //! The assembly, on small clusters.
 
-use std::sync::Arc;
-
 use proptest::prelude::*;
 
 mod origins;
@@ -12,7 +10,6 @@ use super::{
 use crate::cluster::inventory::{Container, ImageName, PullContext, User, UserKey};
 use crate::facts::fixture::*;
 use crate::image::{History, ImageConfig};
-use crate::resolve::Looked;
 use crate::vocabulary::{AccessOutcome, ContainerType, DigestKind, ErrorClass, Role};
 
 const WEB: &str = "ghcr.io/acme/web:v1";
@@ -159,9 +156,9 @@ fn layers_are_joined_to_build_steps_only_when_they_fit() {
     ] {
         let looked = image("x", "linux/amd64");
         let config = ImageConfig { history: steps, created: Some("yesterday".to_owned()), ..ImageConfig::default() };
-        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config.into()))), ..looked };
+        let looked = with_config(looked, config);
         let mut resolution = Resolution::default();
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
+        resolution.documents.insert(looked.digest.clone(), looked);
         let manifest = &facts(&inventory(), Some(&resolution)).manifests[0];
         assert_eq!(manifest.layers.as_ref().unwrap()[0].created_by.as_deref(), joined);
         assert_eq!(manifest.created, None);
@@ -178,9 +175,9 @@ fn a_hostile_platform_never_makes_the_document_invalid() {
         let mut answer = answer(&mut resolution, WEB, &["linux/amd64"]);
         let config = ImageConfig { platform: Some(hostile.clone()), ..ImageConfig::default() };
         let looked = image("hostile", "linux/amd64");
-        let looked = Looked { config: looked.config.map(|(d, _)| (d, Arc::new(config.into()))), ..looked };
+        let looked = with_config(looked, config);
         answer.variants.push(crate::resolve::Variant { platform: hostile, digest: looked.digest.clone() });
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
+        resolution.documents.insert(looked.digest.clone(), looked);
         add(&mut resolution, [answer]);
         let facts = facts(&web(), Some(&resolution));
         assert_eq!(facts.images[0].variants.as_ref().unwrap().len(), 1);

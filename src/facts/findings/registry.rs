@@ -2,7 +2,7 @@
 
 use super::evidence::{Mislabeled, Registry, Tried};
 use super::{View, listed, short};
-use crate::image::{Document, Failure, Platform};
+use crate::image::{Failure, Outline, Platform};
 use crate::resolve::{Access, Answer};
 use crate::vocabulary::{AccessOutcome, AccessSource, ErrorClass, FindingCode};
 
@@ -49,11 +49,11 @@ pub(super) fn offers(view: &View<'_>) -> Vec<Platform> {
     let Some(answer) = view.answer else { return Vec::new() };
     let named = answer.named.as_ref().and_then(|named| view.resolution?.documents.get(&named.digest));
     let mut offers: Vec<Platform> = answer.variants.iter().map(|variant| variant.platform.clone()).collect();
-    match named.map(|looked| (&*looked.document, &looked.config)) {
-        Some((Document::Index(index), _)) => {
+    match named.map(|looked| (&*looked.outline, &looked.config)) {
+        Some((Outline::Index(index), _)) => {
             offers.extend(index.entries.iter().filter_map(|entry| entry.platform.clone()));
         }
-        Some((_, Some((_, config)))) => offers.extend(config.platform().cloned()),
+        Some((_, Some(config))) => offers.extend(config.platform.clone()),
         _ => {}
     }
     offers.sort();
@@ -89,8 +89,7 @@ fn mislabeled(view: &View<'_>, answer: &Answer) -> Vec<Mislabeled> {
         .variants
         .iter()
         .filter_map(|variant| {
-            let (_, config) = documents?.get(&variant.digest)?.config.as_ref()?;
-            let config_platform = config.platform()?.clone();
+            let config_platform = documents?.get(&variant.digest)?.config.as_ref()?.platform.clone()?;
             let (digest, platform) = (variant.digest.clone(), variant.platform.clone());
             platform.distance_to(&config_platform).is_none().then_some(Mislabeled { digest, platform, config_platform })
         })

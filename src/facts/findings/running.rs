@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::evidence::{Disagreement, Drift, Evidence, Gone, Runs};
 use super::{Draft, View, listed, named, owned, remedy};
 use crate::cluster::inventory::Running;
-use crate::image::{Digest, Document, Platform};
+use crate::image::{Digest, Outline, Platform};
 use crate::resolve::{Answer, Resolution};
 use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, FindingCode};
 
@@ -116,7 +116,7 @@ fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
 /// An index, the manifests that it names, and the configs of those that were read.
 fn members<'a>(resolution: &'a Resolution, index: &'a Digest) -> BTreeSet<&'a Digest> {
     let mut members = BTreeSet::from([index]);
-    if let Some(Document::Index(entries)) = resolution.documents.get(index).map(|looked| &*looked.document) {
+    if let Some(Outline::Index(entries)) = resolution.documents.get(index).map(|looked| &*looked.outline) {
         for entry in &entries.entries {
             members.insert(&entry.descriptor.digest);
             members.extend(config_of(resolution, &entry.descriptor.digest));
@@ -126,8 +126,7 @@ fn members<'a>(resolution: &'a Resolution, index: &'a Digest) -> BTreeSet<&'a Di
 }
 
 fn config_of<'a>(resolution: &'a Resolution, manifest: &Digest) -> Option<&'a Digest> {
-    let (config, _) = resolution.documents.get(manifest)?.config.as_ref()?;
-    config.as_ref().map(|config| &config.digest)
+    resolution.documents.get(manifest)?.config_digest()
 }
 
 /// Whether two digests would be equal if the nodes ran the same image.

@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Large, Legacy, SlowPull};
 use super::{Draft, View, short};
-use crate::image::Document;
+use crate::image::Outline;
 use crate::resolve::{Looked, Variant};
 use crate::vocabulary::FindingCode;
 
@@ -42,7 +42,7 @@ fn slow(view: &View<'_>) -> Option<Draft> {
 fn legacy(view: &View<'_>) -> Option<Draft> {
     let digest = &view.answer?.named.as_ref()?.digest;
     let looked = view.resolution?.documents.get(digest)?;
-    let (Document::Legacy(_), Some(reference)) = (&*looked.document, view.reference) else { return None };
+    let (Outline::Legacy { .. }, Some(reference)) = (&*looked.outline, view.reference) else { return None };
     Some(Draft {
         code: FindingCode::LegacyManifest,
         message: "the manifest is Docker schema 1, which containerd 2 no longer pulls".to_owned(),
@@ -56,17 +56,13 @@ fn legacy(view: &View<'_>) -> Option<Draft> {
 
 fn large(view: &View<'_>) -> Option<Draft> {
     let (variant, looked, bytes) = largest(view).filter(|(_, _, bytes)| *bytes > LARGE_BYTES)?;
-    let Document::Image(manifest) = &*looked.document else { return None };
-    let (at, layer) = manifest.layers.iter().enumerate().max_by_key(|(_, layer)| layer.size)?;
-    let history = looked.config.as_ref().map(|(_, config)| config.unpack().history).unwrap_or_default();
-    let steps: Vec<_> = history.iter().filter(|step| !step.empty_layer).collect();
-    let step = steps.get(at).filter(|_| steps.len() == manifest.layers.len());
-    let made_by = step.and_then(|step| step.created_by.clone());
+    let (_, layer, layer_bytes) = looked.outline.layers()?.largest.as_ref()?;
+    let made_by = looked.config.as_ref().and_then(|config| config.largest_by.clone());
     let remedy = match &made_by {
         Some(step) => {
-            format!("take out of the image what its largest layer ({}) adds: {}", size(layer.size), short(step, 100))
+            format!("take out of the image what its largest layer ({}) adds: {}", size(*layer_bytes), short(step, 100))
         }
-        None => format!("take out of the image what its largest layer ({}) adds: {}", size(layer.size), layer.digest),
+        None => format!("take out of the image what its largest layer ({}) adds: {layer}", size(*layer_bytes)),
     };
     Some(Draft {
         code: FindingCode::LargeImage,
@@ -82,7 +78,7 @@ fn large(view: &View<'_>) -> Option<Draft> {
         evidence: Evidence::Large(Large {
             platform: variant.platform.clone(),
             compressed_bytes: bytes,
-            largest_layer_bytes: layer.size,
+            largest_layer_bytes: *layer_bytes,
             largest_layer_by: made_by,
         }),
     })
@@ -93,8 +89,8 @@ fn largest<'a>(view: &View<'a>) -> Option<(&'a Variant, &'a Looked, u64)> {
     let resolution = view.resolution?;
     let sized = view.answer?.variants.iter().filter_map(|variant| {
         let looked = resolution.documents.get(&variant.digest)?;
-        match &*looked.document {
-            Document::Image(manifest) => Some((variant, looked.as_ref(), manifest.compressed_bytes())),
+        match &*looked.outline {
+            Outline::Image(image) => Some((variant, looked, image.layers.compressed_bytes)),
             _ => None,
         }
     });

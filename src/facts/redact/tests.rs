@@ -35,12 +35,12 @@ fn document(place: &str, text: &str) -> ImageFacts {
         _ => {}
     }
     if let (crate::image::Document::Image(manifest), "annotation") =
-        (std::sync::Arc::make_mut(&mut looked.document), place)
+        (std::sync::Arc::make_mut(&mut looked.whole.as_mut().unwrap().document), place)
     {
         manifest.annotations.insert(pair().0.to_owned(), pair().1.to_owned());
     }
-    looked.config = looked.config.map(|(descriptor, _)| (descriptor, std::sync::Arc::new(config.into())));
-    resolution.documents.insert(looked.digest.clone(), std::sync::Arc::new(looked));
+    let looked = fixture::with_config(looked, config);
+    resolution.documents.insert(looked.digest.clone(), looked);
     let mut inventory = fixture::with_image("ghcr.io/acme/web:v1", fixture::usage("ghcr.io/acme/web:v1"));
     if place == "reference" {
         inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text));

@@ -14,7 +14,7 @@ use imagefacts::facts::validate::Validator;
 use imagefacts::facts::{Origin, RunContext, analysis, assemble, redact};
 use imagefacts::image::{Digest, Document, ImageConfig, Platform, Reference};
 use imagefacts::render;
-use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant};
+use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant, Whole};
 use imagefacts::sample::Sample;
 use imagefacts::sorted::SortedMap;
 use imagefacts::vocabulary::{ImageStatus, RedactionMode, Via};
@@ -151,16 +151,11 @@ fn resolution(index: Vec<u8>, manifest: Vec<u8>, config: &[u8]) -> Resolution {
         let platform = config.as_ref().and_then(|config| config.platform.clone());
         // As the resolver has it: a platform that can be read back.
         let platform = platform.and_then(|platform| platform.to_string().parse::<Platform>().ok());
-        let own = match &document {
-            Document::Image(manifest) => Some(Some(manifest.config.clone())),
-            Document::Legacy(_) => Some(None),
-            Document::Index(_) | Document::Artifact(_) => None,
-        };
-        variants
-            .extend(platform.filter(|_| own.is_some()).map(|platform| Variant { platform, digest: digest.clone() }));
-        let config = own.zip(config.clone().map(|config| Arc::new(ImageConfig::clone(&config).into())));
-        let looked = Looked { digest: digest.clone(), media_type, document: Arc::new(document), config };
-        resolution.documents.insert(digest, Arc::new(looked));
+        let has_config = matches!(document, Document::Image(_) | Document::Legacy(_));
+        variants.extend(platform.filter(|_| has_config).map(|platform| Variant { platform, digest: digest.clone() }));
+        let config = config.clone().filter(|_| has_config);
+        let whole = Whole { document: Arc::new(document), config };
+        resolution.documents.insert(digest.clone(), Looked::new(digest, media_type, whole));
     }
     let named = resolution.documents.keys().next().map(|digest| Named {
         digest: digest.clone(),

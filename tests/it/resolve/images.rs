@@ -1,9 +1,10 @@
 //! Platforms and documents: what is fetched, once, and what is made of it.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
-use imagefacts::image::{Digest, Document, Platform};
-use imagefacts::resolve::{Answer, WantedPlatforms};
+use imagefacts::image::{Digest, ImageConfig, Outline, Platform};
+use imagefacts::resolve::{Answer, Looked, OnLooked, WantedPlatforms};
 use imagefacts::vocabulary::{ErrorClass, ErrorStage, ImageStatus, ManifestKind};
 use serde_json::json;
 
@@ -34,9 +35,8 @@ async fn an_image_without_an_index_costs_two_requests() {
     assert_eq!((platforms(answer), missing(answer)), (vec!["linux/amd64".to_owned()], vec![]));
     assert_eq!((answer.requests, registry.log().len()), (2, 2));
     let looked = &resolution.documents[&put.manifest];
-    let (descriptor, config) = looked.config.as_ref().unwrap();
-    assert_eq!(descriptor.as_ref().unwrap().digest, put.config);
-    assert_eq!(config.unpack().labels["name"], "app");
+    assert_eq!(looked.config_digest(), Some(&put.config));
+    assert_eq!(config_of(looked).labels["name"], "app");
 }
 
 #[tokio::test]
@@ -74,14 +74,28 @@ async fn what_was_read_whole_is_shown_and_nothing_else() {
     let index = registry.put_index("app", Some("1"), &entries.each_ref().map(|put| put.descriptor.clone())).0;
     let broken = registry.put_image("broken", Some("1"), "linux/amd64", "broken");
     registry.remove(&format!("broken/blobs/{}", broken.config));
-    let bench = Bench::new();
+    let shown: Arc<Mutex<Vec<Looked>>> = Arc::default();
+    let shelf = Arc::clone(&shown);
+    let on_looked: OnLooked = Arc::new(move |looked| shelf.lock().unwrap().push(looked.clone()));
+    let bench = Bench { on_looked: Some(on_looked), ..Bench::new() };
     let wants = ["app:1", "broken:1"].map(|name| want(registry.reference(name), &["linux/amd64", "linux/arm64"]));
     let resolution = bench.resolve_all(wants.into()).await;
-    let shown = bench.shown.lock().unwrap();
-    let digests: BTreeSet<&Digest> = shown.iter().map(|looked| &looked.digest).collect();
-    assert_eq!(digests, [&index, &entries[0].manifest, &entries[1].manifest].into());
-    assert!(shown.iter().all(|looked| looked.config.is_some() == (looked.digest != index)));
-    assert!(resolution.documents.contains_key(&broken.manifest));
+    let mut shown: Vec<_> = std::mem::take(&mut *shown.lock().unwrap());
+    shown.sort_by(|a, b| a.digest.cmp(&b.digest));
+    let mut expected = [&index, &entries[0].manifest, &entries[1].manifest];
+    expected.sort();
+    assert_eq!(shown.iter().map(|looked| &looked.digest).collect::<Vec<_>>(), expected, "each once");
+    for looked in &shown {
+        let whole = looked.whole.as_ref().unwrap();
+        assert_eq!(whole.config.is_some(), looked.digest != index);
+        assert!(resolution.documents[&looked.digest].whole.is_none(), "it was let go");
+    }
+    let kept = resolution.documents[&broken.manifest].whole.as_ref().unwrap();
+    assert!(kept.config.is_none());
+}
+
+fn config_of(looked: &Looked) -> &ImageConfig {
+    looked.whole.as_ref().unwrap().config.as_ref().unwrap()
 }
 
 fn strings(texts: &[&str]) -> Vec<String> {
@@ -140,8 +154,8 @@ async fn an_entry_and_a_config_that_disagree_are_both_kept_and_told() {
     let resolution = Bench::new().resolve_all(vec![want(registry.reference("app:1"), &["linux/arm64"])]).await;
     let answer = &resolution.answers[&registry.reference("app:1")];
     assert_eq!((answer.status, platforms(answer)), (ImageStatus::Resolved, strings(&["linux/arm64"])));
-    let config = &resolution.documents[&put.manifest].config.as_ref().unwrap().1;
-    assert_eq!(config.platform(), Some(&Platform::new("linux", "amd64", None)));
+    let config = config_of(&resolution.documents[&put.manifest]);
+    assert_eq!(config.platform, Some(Platform::new("linux", "amd64", None)));
     let [failure] = answer.failures.as_slice() else { panic!("{:?}", answer.failures) };
     assert_eq!((failure.stage, failure.class), (ErrorStage::Config, ErrorClass::InvalidContent));
     assert_eq!(failure.platform, Some(Platform::new("linux", "arm64", None)));
@@ -229,13 +243,14 @@ async fn artifacts_and_schema_1_need_no_config() {
     let wants = names.map(|tag| want(registry.reference(&format!("app:{tag}")), &["linux/amd64"])).into();
     let resolution = Bench::new().resolve_all(wants).await;
     assert_eq!(registry.log().len(), 2);
-    let kinds: BTreeSet<ManifestKind> = resolution.documents.values().map(|looked| looked.document.kind()).collect();
+    let kinds: BTreeSet<ManifestKind> = resolution.documents.values().map(|looked| looked.outline.kind()).collect();
     assert_eq!(kinds, [ManifestKind::Artifact, ManifestKind::Legacy].into());
     for answer in resolution.answers.values() {
         assert_eq!((answer.status, missing(answer)), (ImageStatus::Resolved, vec![]), "{answer:?}");
     }
-    let legacy = resolution.documents.values().find(|looked| matches!(*looked.document, Document::Legacy(_))).unwrap();
-    assert_eq!(legacy.config.as_ref().unwrap().1.unpack().env, ["A=b"]);
+    let legacy =
+        resolution.documents.values().find(|looked| matches!(*looked.outline, Outline::Legacy { .. })).unwrap();
+    assert_eq!(config_of(legacy).env, ["A=b"]);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ use imagefacts::image::{Digest, Platform, Reference};
 use imagefacts::limits::Limits;
 use imagefacts::registry::{RegistryClient, RegistryOptions};
 use imagefacts::resolve::{
-    Answer, Attachments, Fallback, Looked, OnLooked, Resolution, Resolver, Want, WantedPlatforms, resolve,
+    Answer, Attachments, Fallback, OnLooked, Resolution, Resolver, Want, WantedPlatforms, resolve,
 };
 use imagefacts::sorted::{SortedMap, SortedSet};
 use imagefacts::stop::Stop;
@@ -45,8 +45,7 @@ struct Bench {
     stop: Stop,
     cache: Option<Cache>,
     events: Arc<Recorder>,
-    /// the documents that were shown while others were fetched
-    shown: Arc<Mutex<Vec<Looked>>>,
+    on_looked: Option<OnLooked>,
 }
 
 /// Pull secrets by `namespace/name`: host, user, password.
@@ -96,7 +95,7 @@ impl Bench {
             stop: Stop::at(Instant::now() + Duration::from_secs(60)),
             cache: None,
             events: Arc::default(),
-            shown: Arc::default(),
+            on_looked: None,
         }
     }
 
@@ -116,11 +115,10 @@ impl Bench {
             limits: self.limits.clone(),
             fallback: self.fallback,
             attachments: self.attachments,
+            on_looked: self.on_looked.clone(),
             clock: Clock::System,
         };
-        let shown = Arc::clone(&self.shown);
-        let on_looked: OnLooked = Arc::new(move |looked| shown.lock().unwrap().push(looked.clone()));
-        resolve(wants, resolver, on_looked, &events, &self.stop).await
+        resolve(wants, resolver, &events, &self.stop).await
     }
 
     async fn resolve_all(&self, wants: Vec<Want>) -> Resolution {

@@ -1,12 +1,10 @@
 //! Where things come from: what is attached to an image, how it was built, and which field names it.
 
-use std::sync::Arc;
-
 use super::build;
 use crate::cluster::inventory::{Field, User};
 use crate::facts::fixture::*;
 use crate::image::{Descriptor, Document, History, ImageConfig, Index, IndexEntry};
-use crate::resolve::{Attached, Attachment, Attachments, Looked, Resolution};
+use crate::resolve::{Attached, Attachment, Attachments, Resolution};
 use crate::vocabulary::{AttachmentKind, AttachmentVia, Certainty, Role};
 
 #[test]
@@ -26,15 +24,10 @@ fn an_index_tells_its_attestations_to_itself_and_to_its_images() {
         annotations: [("org.opencontainers.image.revision".to_owned(), "abc".to_owned())].into(),
         skipped: Vec::new(),
     };
-    let index = Looked {
-        digest: digest("index"),
-        media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
-        document: Arc::new(Document::Index(index)),
-        config: None,
-    };
+    let index = document_of(digest("index"), "application/vnd.oci.image.index.v1+json", Document::Index(index));
     let mut resolution = Resolution::default();
     for looked in [index, image("amd64", "linux/amd64"), image("lonely", "linux/amd64")] {
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
+        resolution.documents.insert(looked.digest.clone(), looked);
     }
     let facts = facts(&inventory(), Some(&resolution));
     for (seed, attached) in [("index", Some(1)), ("amd64", Some(1)), ("lonely", None)] {
@@ -87,10 +80,10 @@ fn what_was_looked_up_is_told_beside_what_the_index_names() {
         artifact_type: Some("application/spdx+json".to_owned()),
     };
     let document =
-        Arc::new(Document::Index(Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() }));
-    let looked = Looked { digest: index.clone(), media_type: "m".to_owned(), document, config: None };
+        Document::Index(Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() });
+    let looked = document_of(index.clone(), "m", document);
     let mut resolution = Resolution::default();
-    resolution.documents.insert(index.clone(), Arc::new(looked));
+    resolution.documents.insert(index.clone(), looked);
     let told = |resolution: &Resolution| {
         let manifest = facts(&inventory(), Some(resolution)).manifests.remove(0);
         let attachments = manifest.attachments.unwrap_or_default();

@@ -6,7 +6,7 @@ use super::{codes, find, only};
 use crate::cluster::inventory::{Container, Field, Inventory, Placement, Pulls, User};
 use crate::facts::fixture::*;
 use crate::image::{Document, History, ImageConfig, Index, IndexEntry, LegacyManifest, NodePlatform};
-use crate::resolve::{Looked, Resolution, RunningDigest};
+use crate::resolve::{Resolution, RunningDigest};
 use crate::vocabulary::{AccessOutcome, Certainty, ContainerType, DigestKind, ErrorClass, FindingCode, Role, Severity};
 
 const WEB: &str = "ghcr.io/acme/web:v1";
@@ -135,14 +135,9 @@ fn one_image_under_several_digests_is_no_disagreement() {
         artifact_type: None,
     };
     let index = Index { entries: vec![entry], annotations: Default::default(), skipped: Vec::new() };
-    let index = Looked {
-        digest: digest("index"),
-        media_type: "i".into(),
-        document: Arc::new(Document::Index(index)),
-        config: None,
-    };
+    let index = document_of(digest("index"), "i", Document::Index(index));
     for looked in [looked, index] {
-        resolution.documents.insert(looked.digest.clone(), Arc::new(looked));
+        resolution.documents.insert(looked.digest.clone(), looked);
     }
     add(&mut resolution, [failed(WEB, &[(ErrorClass::Dns, "no such host")])]);
     let same = running(&[("index", "node-a"), ("manifest", "node-a"), ("manifest config", "node-a")]);
@@ -305,11 +300,10 @@ fn a_schema_1_manifest_is_legacy() {
     let legacy = LegacyManifest { platform: None, layers: vec![digest("layer")], config: None };
     let mut resolution = answered(|answer| answer.variants.clear());
     let named = resolution.answers.values().next().unwrap().named.clone().unwrap().digest;
-    let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws".to_owned();
-    let looked =
-        Looked { digest: named.clone(), media_type, document: Arc::new(Document::Legacy(legacy)), config: None };
+    let media_type = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    let looked = document_of(named.clone(), media_type, Document::Legacy(legacy));
     assert_eq!(codes(&find(&running(&[]), Some(&resolution))), []);
-    resolution.documents.insert(named, Arc::new(looked));
+    resolution.documents.insert(named, looked);
     let finding = only(FindingCode::LegacyManifest, &running(&[]), Some(&resolution));
     assert_eq!(finding.remedy.unwrap(), format!("skopeo copy --format v2s2 docker://{WEB} docker://{WEB}"));
 }
@@ -319,13 +313,13 @@ fn an_image_is_large_above_2_gib() {
     for (bytes, large) in [((2_u64 << 30) + 1, true), (2 << 30, false)] {
         let mut resolution = answered(|_| ());
         for looked in resolution.documents.values_mut() {
-            let looked = Arc::get_mut(looked).unwrap();
-            if let Document::Image(manifest) = Arc::make_mut(&mut looked.document) {
+            let document = &mut looked.whole.as_mut().unwrap().document;
+            if let Document::Image(manifest) = Arc::make_mut(document) {
                 manifest.layers[0].size = bytes;
             }
             let step = History { created_by: Some("COPY models /models".to_owned()), ..History::default() };
             let config = ImageConfig { history: vec![step], ..ImageConfig::default() };
-            looked.config = Some((None, Arc::new(config.into())));
+            *looked = with_config(looked.clone(), config);
         }
         let findings = find(&running(&[]), Some(&resolution));
         assert_eq!(codes(&findings), if large { vec![FindingCode::LargeImage] } else { vec![] });

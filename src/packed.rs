@@ -1,9 +1,15 @@
 //! Bytes that take little room in memory while nobody reads them, and that can be written as they lie there.
 
+mod deflate;
+mod spool;
+
 use std::cell::RefCell;
 use std::io::{self, BufWriter, Write};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+pub use deflate::Deflate;
+pub use spool::{Spool, Spooled};
 
 /// Bytes, compressed in memory: deflate blocks (RFC 1951) that end where a byte does. None of them is the last of a stream,
 /// and none leans on what stood before, so that such pieces can be joined.
@@ -36,6 +42,19 @@ impl Packed {
             deflate(compress, bytes)
         });
         Self { deflated: deflated.into(), len: bytes.len(), crc: crc32fast::hash(bytes) }
+    }
+
+    /// Compresses what `write` writes, at a level from 0 to 9.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub fn written(level: u32, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Self> {
+        let mut out = BufWriter::new(Deflate::new(Vec::new(), level));
+        write(&mut out)?;
+        let stream = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let (deflated, checksum) = stream.leave()?;
+        let len = usize::try_from(checksum.total_len()).map_err(io::Error::other)?;
+        Ok(Self { deflated: deflated.into(), len, crc: checksum.finalize() })
     }
 
     /// How many bytes it takes.
@@ -111,12 +130,18 @@ mod tests {
         #[test]
         fn bytes_come_out_as_they_went_in(bytes: Vec<u8>, times in 1usize..200) {
             let bytes = bytes.repeat(times);
+            let written = Packed::written(6, |out| bytes.iter().try_for_each(|byte| out.write_all(&[*byte]))).unwrap();
+            prop_assert_eq!(&written.bytes(), &bytes);
+            prop_assert_eq!(written.checksum().finalize(), Packed::of(&bytes).checksum().finalize());
             prop_assert_eq!(Packed::of(&bytes).bytes(), bytes);
         }
 
         #[test]
         fn pieces_can_be_joined(pieces: Vec<Vec<u8>>) {
-            let packed: Vec<Packed> = pieces.iter().map(|piece| Packed::of(piece)).collect();
+            let pack = |piece: &Vec<u8>| Packed::written(6, |out| out.write_all(piece)).unwrap();
+            // Some are made in one way, some in the other.
+            let packed = pieces.iter().enumerate().map(|(at, piece)| if at % 2 == 0 { Packed::of(piece) } else { pack(piece) });
+            let packed: Vec<Packed> = packed.collect();
             let (mut deflated, mut checksum) = (Vec::new(), crc32fast::Hasher::new());
             for piece in &packed {
                 deflated.extend(piece.deflated());

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::gzip::Gzip;
-use crate::packed::{Packed, Splice};
+use crate::packed::Splice;
 
 /// tar's unit: headers and padding.
 const BLOCK: usize = 512;
@@ -33,19 +33,11 @@ impl<'a, W: Write> Archive<'a, W> {
         self.file(path, bytes.len() as u64, |out| out.write_all(bytes))
     }
 
-    /// Adds `value` as indented JSON.
+    /// Adds `value`, which is small, as indented JSON.
     pub(super) fn json(&mut self, path: &str, value: &impl Serialize) -> io::Result<()> {
-        self.written(path, |out| write_json(out, value))
-    }
-
-    /// Adds what `write` writes.
-    ///
-    /// It is written twice, once to learn its size, which tar wants first: time is cheaper here than holding a large
-    /// document in memory once more.
-    pub(super) fn written(&mut self, path: &str, write: impl Fn(&mut dyn Splice) -> io::Result<()>) -> io::Result<()> {
-        let mut counted = Counter(0);
-        write(&mut counted)?;
-        self.file(path, counted.0, |out| write(out))
+        let mut text = serde_json::to_vec_pretty(value)?;
+        text.push(b'\n');
+        self.bytes(path, &text)
     }
 
     /// Ends the archive; the writer has all of it then.
@@ -55,7 +47,13 @@ impl<'a, W: Write> Archive<'a, W> {
         encoder.finish()?.flush()
     }
 
-    fn file(&mut self, path: &str, size: u64, write: impl FnOnce(&mut dyn Splice) -> io::Result<()>) -> io::Result<()> {
+    /// Adds a file of `size` bytes, which `write` writes.
+    pub(super) fn file(
+        &mut self,
+        path: &str,
+        size: u64,
+        write: impl FnOnce(&mut dyn Splice) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut header = tar::Header::new_ustar();
         header.set_path(format!("{}/{path}", self.top))?;
         header.set_size(size);
@@ -73,30 +71,4 @@ impl<'a, W: Write> Archive<'a, W> {
         }
         Ok(())
     }
-}
-
-/// Counts what is written to it.
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Splice for Counter {
-    fn splice(&mut self, packed: &Packed) -> io::Result<()> {
-        self.0 += packed.len() as u64;
-        Ok(())
-    }
-}
-
-/// Indented, for people who open a bundle in an editor; gzip makes the spaces cheap.
-fn write_json(mut out: impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut out, value)?;
-    out.write_all(b"\n")
 }

@@ -51,7 +51,8 @@ impl Contents<'_> {
             let string = info.get("gitVersion").and_then(Value::as_str);
             archive.json("cluster-info/cluster_version.json", &ClusterVersion { info, string })?;
         }
-        archive.written(FACTS, |out| self.facts.write(out))?;
+        let facts = self.facts.text()?;
+        archive.file(FACTS, facts.len(), |out| facts.write(out))?;
         archive.bytes("image-facts/facts.schema.json", self.schema)?;
         archive.bytes("image-facts/redactions.json", self.redactions)?;
         archive.bytes("image-facts/summary.txt", self.summary.as_bytes())?;

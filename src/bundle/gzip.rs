@@ -2,91 +2,44 @@
 
 use std::io::{self, Write};
 
-use flate2::{Compress, Compression, FlushCompress, Status};
-
-use crate::packed::{Packed, Splice};
+use crate::packed::{Deflate, Packed, Splice};
 
 /// RFC 1952: deflate, no name, no time, an unknown system.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// How much is compressed before it is handed on.
-const BUFFER: usize = 64 * 1024;
-
-/// Compresses what is written to it, but for what is spliced in.
-pub(super) struct Gzip<W: Write> {
-    out: W,
-    deflate: Compress,
-    buffer: Vec<u8>,
-    checksum: crc32fast::Hasher,
-    /// whether the blocks so far end where a byte does, and what follows leans on none of them
-    is_at_border: bool,
-}
+/// A stream that is being written.
+pub(super) struct Gzip<W: Write>(Deflate<W>);
 
 impl<W: Write> Gzip<W> {
-    /// Begins a stream. The level is spelled out: a library's idea of a default may change.
+    /// Begins a stream, at a level from 0 to 9.
     pub(super) fn new(mut out: W, level: u32) -> io::Result<Self> {
         out.write_all(&HEADER)?;
-        Ok(Self {
-            out,
-            deflate: Compress::new(Compression::new(level), false),
-            buffer: Vec::with_capacity(BUFFER),
-            checksum: crc32fast::Hasher::new(),
-            is_at_border: true,
-        })
+        Ok(Self(Deflate::new(out, level)))
     }
 
     /// Ends the stream and returns what it was written to.
-    pub(super) fn finish(mut self) -> io::Result<W> {
-        self.compress(&[], FlushCompress::Finish)?;
-        let Self { mut out, checksum, .. } = self;
+    pub(super) fn finish(self) -> io::Result<W> {
+        let (mut out, checksum) = self.0.finish()?;
         // The length is counted modulo 2³², as the format has it.
         let [length @ .., _, _, _, _] = checksum.total_len().to_le_bytes();
         out.write_all(&checksum.finalize().to_le_bytes())?;
         out.write_all(&length)?;
         Ok(out)
     }
-
-    fn compress(&mut self, bytes: &[u8], flush: FlushCompress) -> io::Result<()> {
-        let (begin, mut done) = (self.deflate.total_in(), 0);
-        loop {
-            let rest = bytes.get(done..).unwrap_or_default();
-            let status = self.deflate.compress_vec(rest, &mut self.buffer, flush).map_err(io::Error::other)?;
-            done = usize::try_from(self.deflate.total_in() - begin).unwrap_or(usize::MAX);
-            let is_full = self.buffer.len() == self.buffer.capacity();
-            if is_full || !matches!(flush, FlushCompress::None) {
-                self.out.write_all(&self.buffer)?;
-                self.buffer.clear();
-            }
-            // A buffer that was filled to the last byte may not have taken everything.
-            if done >= bytes.len() && (!is_full || status == Status::StreamEnd) {
-                return Ok(());
-            }
-        }
-    }
 }
 
 impl<W: Write> Write for Gzip<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.compress(bytes, FlushCompress::None)?;
-        self.checksum.update(bytes);
-        self.is_at_border &= bytes.is_empty();
-        Ok(bytes.len())
+        self.0.write(bytes)
     }
 
-    /// Hands on nothing: what is not complete yet would only be compressed worse.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.flush()
     }
 }
 
 impl<W: Write> Splice for Gzip<W> {
     fn splice(&mut self, packed: &Packed) -> io::Result<()> {
-        if !self.is_at_border {
-            self.compress(&[], FlushCompress::Full)?;
-            self.is_at_border = true;
-        }
-        self.out.write_all(packed.deflated())?;
-        self.checksum.combine(&packed.checksum());
-        Ok(())
+        self.0.splice(packed)
     }
 }
 
@@ -129,7 +82,7 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             state.to_be_bytes()[0]
         })
-        .take(5 * BUFFER + 7)
+        .take(300_007)
         .collect();
         let mut gzip = Gzip::new(Vec::new(), 6).unwrap();
         gzip.write_all(&noise).unwrap();

@@ -27,3 +27,4 @@ mod write;
 pub(crate) use assemble::summarize;
 pub use assemble::{Assembled, Manifests, Origin, RunContext, assemble};
 pub use seal::{PackedManifests, Sealer, seal};
+pub use write::FactsText;

@@ -11,27 +11,36 @@ use super::document::ImageFacts;
 use super::redact::{self, Hidden, Redactions, Redactor};
 use super::validate::{BadSchema, Validator, Violation};
 use crate::image::Digest;
-use crate::packed::Packed;
+use crate::packed::{Packed, Splice, Spool, Spooled};
 use crate::resolve::Looked;
 use crate::vocabulary::RedactionMode;
 
 /// How deep a manifest lies in the document, as its indented JSON shows it.
 const INDENT: &[u8] = b"    ";
 /// What closes it there.
-pub(super) const CLOSE: &[u8] = b"\n    }";
+const CLOSE: &[u8] = b"\n    }";
+/// How many bytes of manifests are held in memory: those of some thousand images.
+const ROOM: usize = 8 << 20;
 
 /// Seals manifests, each as soon as it was read, so that in the end nobody waits for thousands of them.
 #[derive(Debug)]
 pub struct Sealer {
     mode: RedactionMode,
     validator: Validator,
-    done: Mutex<HashMap<Digest, Sealed>>,
+    done: Mutex<Done>,
+}
+
+/// What was sealed so far.
+#[derive(Debug)]
+struct Done {
+    manifests: HashMap<Digest, Sealed>,
+    spool: Spool,
 }
 
 /// A manifest as it will be written, but for what is attached to it, which is known in the end only.
 struct Sealed {
     /// its JSON up to what closes it
-    text: Packed,
+    text: Spooled,
     /// its layers with their bytes
     layers: Box<[(Digest, u64)]>,
     /// the secrets in it
@@ -40,15 +49,19 @@ struct Sealed {
     violations: Vec<Violation>,
 }
 
-/// Manifests as they will be written, compressed: of twenty thousand there are never more than a few as they are.
-#[derive(Debug, Clone, Default)]
-pub struct PackedManifests(Vec<PackedManifest>);
+/// Manifests as they will be written, compressed.
+#[derive(Debug)]
+pub struct PackedManifests {
+    manifests: Vec<PackedManifest>,
+    spool: Spool,
+    close: Packed,
+}
 
 /// A manifest of a document.
-#[derive(Debug, Clone)]
-struct PackedManifest {
+#[derive(Debug)]
+pub(super) struct PackedManifest {
     digest: Digest,
-    text: Packed,
+    text: Spooled,
     /// what is attached to it, and what closes it
     end: Option<Packed>,
 }
@@ -60,40 +73,40 @@ impl Sealer {
     /// When the built-in schema is not one: a bug of this program.
     pub fn new(mode: RedactionMode) -> Result<Self, BadSchema> {
         redact::prepare();
-        Ok(Self { mode, validator: Validator::new()?, done: Mutex::default() })
+        Ok(Self { mode, validator: Validator::new()?, done: Mutex::new(Done::new()) })
     }
 
-    /// Seals a manifest that was read with all that belongs to it, unless that was done.
+    /// Seals a manifest that was read with all that belongs to it.
     pub fn seal(&self, looked: &Looked) {
-        if !self.done().contains_key(&looked.digest) {
-            let sealed = self.sealed(looked);
-            self.done().insert(looked.digest.clone(), sealed);
-        }
-    }
-
-    fn sealed(&self, looked: &Looked) -> Sealed {
         let mut manifest = assemble::manifest(looked);
         let hidden = redact::hide(self.mode, &mut manifest);
         let layers = manifest.layers.iter().flatten().map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0)));
+        let layers = layers.collect();
         let mut text = indented(&manifest);
         text.truncate(text.len().saturating_sub(CLOSE.len()));
-        Sealed {
-            text: Packed::of(&text),
-            layers: layers.collect(),
-            hidden,
-            violations: self.validator.check_manifest(&manifest),
-        }
+        let (text, violations) = (Packed::of(&text), self.validator.check_manifest(&manifest));
+        let mut done = self.done();
+        let text = done.spool.put(text);
+        done.manifests.insert(looked.digest.clone(), Sealed { text, layers, hidden, violations });
     }
 
     /// What was sealed of `looked`, which may be now; it is let go.
-    fn take(&self, looked: &Looked) -> Sealed {
-        let done = self.done().remove(&looked.digest);
-        done.unwrap_or_else(|| self.sealed(looked))
+    fn take(&self, looked: &Looked) -> Option<Sealed> {
+        if looked.whole.is_some() {
+            self.seal(looked);
+        }
+        self.done().manifests.remove(&looked.digest)
     }
 
-    fn done(&self) -> MutexGuard<'_, HashMap<Digest, Sealed>> {
+    fn done(&self) -> MutexGuard<'_, Done> {
         // No code that can panic runs under the lock.
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Done {
+    fn new() -> Self {
+        Self { manifests: HashMap::new(), spool: Spool::new(ROOM) }
     }
 }
 
@@ -116,27 +129,65 @@ pub fn seal(
     redactor.begin(&mut facts);
     let (mut tally, mut packed, mut found) = (LayerTally::of(&facts.images), Vec::new(), Vec::new());
     for (at, (looked, attached)) in manifests.enumerate() {
-        let Sealed { text, layers, hidden, mut violations } = sealer.take(&looked);
+        let place = format!("/manifests/{at}");
+        let Some(Sealed { text, layers, hidden, mut violations }) = sealer.take(&looked) else {
+            found.push(Violation { path: place, message: "it was let go before it was described".to_owned() });
+            continue;
+        };
         let end = attached.map(|attached| {
             violations.extend(sealer.validator.check_manifest(&attached.clone().to(assemble::blank(&looked))));
             Packed::of(&ending(&attached))
         });
         tally.add(&looked.digest, layers);
         redactor.manifest(at, hidden);
-        found.extend(violations.into_iter().map(|violation| violation.below(&format!("/manifests/{at}"))));
-        packed.push(PackedManifest { digest: looked.digest.clone(), text, end });
+        found.extend(violations.into_iter().map(|violation| violation.below(&place)));
+        packed.push(PackedManifest { digest: looked.digest, text, end });
     }
     facts.summary = tally.summary(&facts.findings);
     redactor.end(&mut facts);
     let digests: BTreeSet<&Digest> = packed.iter().map(|manifest| &manifest.digest).collect();
     sealer.validator.check_beside(&facts, &digests, found)?;
-    Ok((facts.with_manifests(PackedManifests(packed)), redactor.finish()))
+    let spool = std::mem::replace(&mut *sealer.done(), Done::new()).spool;
+    Ok((facts.with_manifests(PackedManifests::of(packed, spool)), redactor.finish()))
 }
 
 impl PackedManifests {
-    /// The JSON of each in pieces, indented as it stands in the document.
-    pub(super) fn iter<'a>(&'a self, close: &'a Packed) -> impl Iterator<Item = [&'a Packed; 2]> {
-        self.0.iter().map(move |manifest| [&manifest.text, manifest.end.as_ref().unwrap_or(close)])
+    fn of(manifests: Vec<PackedManifest>, spool: Spool) -> Self {
+        Self { manifests, spool, close: Packed::of(CLOSE) }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.manifests.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.manifests.len()
+    }
+
+    /// How many bytes all of them have, as they stand in the document.
+    pub(super) fn text_len(&self) -> u64 {
+        let len = |manifest: &PackedManifest| Spool::len_of(&manifest.text) + self.end(manifest).len();
+        self.manifests.iter().fold(0, |sum, manifest| sum + len(manifest) as u64)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &PackedManifest> {
+        self.manifests.iter()
+    }
+
+    /// Writes one as it stands in the document.
+    pub(super) fn write(&self, manifest: &PackedManifest, out: &mut dyn Splice) -> io::Result<()> {
+        out.splice(&*self.spool.get(&manifest.text)?)?;
+        out.splice(self.end(manifest))
+    }
+
+    fn end<'a>(&'a self, manifest: &'a PackedManifest) -> &'a Packed {
+        manifest.end.as_ref().unwrap_or(&self.close)
+    }
+}
+
+impl Default for PackedManifests {
+    fn default() -> Self {
+        Self::of(Vec::new(), Spool::new(0))
     }
 }
 
@@ -213,7 +264,9 @@ mod tests {
         let (sealed, redactions) = seal(assembled(), &sealer).unwrap();
         assert!(whole.manifests.len() >= 2 && of_whole.count >= 2);
         let mut written = Vec::new();
-        sealed.write(&mut written).unwrap();
+        let text = sealed.text().unwrap();
+        text.write(&mut written).unwrap();
+        assert_eq!(text.len(), written.len() as u64);
         assert_eq!(String::from_utf8(written).unwrap(), serde_json::to_string_pretty(&whole).unwrap() + "\n");
         assert_eq!(redactions, of_whole);
     }

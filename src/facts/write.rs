@@ -1,13 +1,16 @@
 //! Writes a document whose manifests are packed: as the whole would be, but without unpacking any.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::document::{Finding, Gap, Image, ImageFacts, Node, Redaction, Run, Source, Summary, UnusedImage};
-use super::seal::{CLOSE, PackedManifests};
+use super::seal::PackedManifests;
 use crate::packed::{Packed, Splice};
+
+/// How hard what stands around the manifests is compressed: as gzip does.
+const LEVEL: u32 = 6;
 
 /// The fields before the manifests; with [`After`] those of [`ImageFacts`], in its order.
 #[skip_serializing_none]
@@ -35,13 +38,39 @@ struct After<'a> {
     summary: &'a Summary,
 }
 
+/// The text of a document, in pieces.
+pub struct FactsText<'a> {
+    before: Packed,
+    manifests: &'a PackedManifests,
+    /// between two manifests
+    between: Packed,
+    after: Packed,
+}
+
 impl ImageFacts<PackedManifests> {
-    /// Writes the document as indented JSON and a line's end.
+    /// The document as indented JSON, with a line's end.
     ///
     /// # Errors
-    /// Those of `out`.
-    pub fn write(&self, out: &mut dyn Splice) -> io::Result<()> {
-        let before = Before {
+    /// None that can be thought of.
+    pub fn text(&self) -> io::Result<FactsText<'_>> {
+        let manifests = &self.manifests;
+        let (open, close): (&[u8], &[u8]) = if manifests.is_empty() { (b"[", b"]") } else { (b"[\n    ", b"\n  ]") };
+        let before = Packed::written(LEVEL, |out| {
+            write_json(Unclosed { out, held: Vec::new() }, &self.before())?;
+            out.write_all(b",\n  \"manifests\": ")?;
+            out.write_all(open)
+        })?;
+        let after = Packed::written(LEVEL, |out| {
+            out.write_all(close)?;
+            out.write_all(b",")?;
+            write_json(Unopened { out, is_open: false }, &self.after())?;
+            out.write_all(b"\n")
+        })?;
+        Ok(FactsText { before, manifests, between: Packed::of(b",\n    "), after })
+    }
+
+    fn before(&self) -> Before<'_> {
+        Before {
             schema_version: &self.schema_version,
             kind: &self.kind,
             complete: self.complete,
@@ -50,48 +79,64 @@ impl ImageFacts<PackedManifests> {
             redaction: &self.redaction,
             nodes: self.nodes.as_deref(),
             images: &self.images,
-        };
-        let after = After {
+        }
+    }
+
+    fn after(&self) -> After<'_> {
+        After {
             unused_on_nodes: self.unused_on_nodes.as_deref(),
             findings: &self.findings,
             gaps: &self.gaps,
             summary: &self.summary,
-        };
-        serde_json::to_writer_pretty(Unclosed { out, held: Vec::new() }, &before)?;
-        out.write_all(b",\n  \"manifests\": ")?;
-        write_manifests(&self.manifests, out)?;
-        out.write_all(b",")?;
-        serde_json::to_writer_pretty(Unopened { out, is_open: false }, &after)?;
-        out.write_all(b"\n")
+        }
     }
 }
 
-fn write_manifests(manifests: &PackedManifests, out: &mut dyn Splice) -> io::Result<()> {
-    let (close, between) = (Packed::of(CLOSE), Packed::of(b",\n    "));
-    let mut is_first = true;
-    for pieces in manifests.iter(&close) {
-        match is_first {
-            true => out.write_all(b"[\n    ")?,
-            false => out.splice(&between)?,
-        }
-        is_first = false;
-        for piece in pieces {
-            out.splice(piece)?;
-        }
+impl FactsText<'_> {
+    /// How many bytes it has.
+    pub fn len(&self) -> u64 {
+        let between = self.between.len() * self.manifests.len().saturating_sub(1);
+        (self.before.len() + between + self.after.len()) as u64 + self.manifests.text_len()
     }
-    out.write_all(if is_first { b"[]".as_slice() } else { b"\n  ]" })
+
+    /// Whether it is empty: never.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// Those of `out`, and of the file that holds what there was no room for in memory.
+    pub fn write(&self, out: &mut dyn Splice) -> io::Result<()> {
+        out.splice(&self.before)?;
+        for (at, manifest) in self.manifests.iter().enumerate() {
+            if at > 0 {
+                out.splice(&self.between)?;
+            }
+            self.manifests.write(manifest, out)?;
+        }
+        out.splice(&self.after)
+    }
+}
+
+fn write_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
+    // JSON is written in the smallest of pieces.
+    let mut out = BufWriter::new(out);
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.flush()
 }
 
 /// Leaves an object's last line out: its brace.
 struct Unclosed<'a> {
-    out: &'a mut dyn Splice,
+    out: &'a mut dyn Write,
     /// the last bytes so far, which may be that line
     held: Vec<u8>,
 }
 
 /// Leaves an object's first byte out: its brace.
 struct Unopened<'a> {
-    out: &'a mut dyn Splice,
+    out: &'a mut dyn Write,
     is_open: bool,
 }
 

@@ -13,7 +13,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["serve"]),
     ("tar", &["bundle", "sample"]),
     ("flate2", &["bundle", "sample", "packed"]),
-    ("tempfile", &["bundle", "cache", "serve"]),
+    ("tempfile", &["bundle", "cache", "serve", "packed"]),
     ("clap", &["cli", "main", "commands", "settings"]),
     ("anyhow", &["main", "commands"]),
     ("jsonschema", &["facts"]),

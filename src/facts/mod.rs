@@ -26,5 +26,5 @@ mod write;
 
 pub(crate) use assemble::summarize;
 pub use assemble::{Assembled, Manifests, Origin, RunContext, assemble};
-pub use seal::{PackedManifests, Sealer, seal};
-pub use write::FactsText;
+pub use seal::{Sealer, seal};
+pub use write::{FactsText, PackedManifests};

@@ -6,19 +6,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::assemble::{self, Assembled, Attached, LayerTally};
+use super::assemble::{self, Assembled, Attached, LayerMark, LayerTally};
 use super::document::ImageFacts;
 use super::redact::{self, Hidden, Redactions, Redactor};
 use super::validate::{BadSchema, Validator, Violation};
+use super::write::{CLOSE, PackedManifest, PackedManifests};
 use crate::image::Digest;
-use crate::packed::{Packed, Splice, Spool, Spooled};
+use crate::packed::{Packed, Spool, Spooled};
 use crate::resolve::Looked;
 use crate::vocabulary::RedactionMode;
 
 /// How deep a manifest lies in the document, as its indented JSON shows it.
 const INDENT: &[u8] = b"    ";
-/// What closes it there.
-const CLOSE: &[u8] = b"\n    }";
 /// How many bytes of manifests are held in memory: those of some thousand images.
 const ROOM: usize = 8 << 20;
 
@@ -41,29 +40,11 @@ struct Done {
 struct Sealed {
     /// its JSON up to what closes it
     text: Spooled,
-    /// its layers with their bytes
-    layers: Box<[(Digest, u64)]>,
+    layers: Box<[LayerMark]>,
     /// the secrets in it
     hidden: Vec<Hidden>,
     /// where it is not valid
     violations: Vec<Violation>,
-}
-
-/// Manifests as they will be written, compressed.
-#[derive(Debug)]
-pub struct PackedManifests {
-    manifests: Vec<PackedManifest>,
-    spool: Spool,
-    close: Packed,
-}
-
-/// A manifest of a document.
-#[derive(Debug)]
-pub(super) struct PackedManifest {
-    digest: Digest,
-    text: Spooled,
-    /// what is attached to it, and what closes it
-    end: Option<Packed>,
 }
 
 impl Sealer {
@@ -80,8 +61,7 @@ impl Sealer {
     pub fn seal(&self, looked: &Looked) {
         let mut manifest = assemble::manifest(looked);
         let hidden = redact::hide(self.mode, &mut manifest);
-        let layers = manifest.layers.iter().flatten().map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0)));
-        let layers = layers.collect();
+        let layers = manifest.layers.iter().flatten().map(LayerTally::mark).collect();
         let mut text = indented(&manifest);
         text.truncate(text.len().saturating_sub(CLOSE.len()));
         let (text, violations) = (Packed::of(&text), self.validator.check_manifest(&manifest));
@@ -149,46 +129,6 @@ pub fn seal(
     sealer.validator.check_beside(&facts, &digests, found)?;
     let spool = std::mem::replace(&mut *sealer.done(), Done::new()).spool;
     Ok((facts.with_manifests(PackedManifests::of(packed, spool)), redactor.finish()))
-}
-
-impl PackedManifests {
-    fn of(manifests: Vec<PackedManifest>, spool: Spool) -> Self {
-        Self { manifests, spool, close: Packed::of(CLOSE) }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.manifests.is_empty()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.manifests.len()
-    }
-
-    /// How many bytes all of them have, as they stand in the document.
-    pub(super) fn text_len(&self) -> u64 {
-        let len = |manifest: &PackedManifest| Spool::len_of(&manifest.text) + self.end(manifest).len();
-        self.manifests.iter().fold(0, |sum, manifest| sum + len(manifest) as u64)
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &PackedManifest> {
-        self.manifests.iter()
-    }
-
-    /// Writes one as it stands in the document.
-    pub(super) fn write(&self, manifest: &PackedManifest, out: &mut dyn Splice) -> io::Result<()> {
-        out.splice(&*self.spool.get(&manifest.text)?)?;
-        out.splice(self.end(manifest))
-    }
-
-    fn end<'a>(&'a self, manifest: &'a PackedManifest) -> &'a Packed {
-        manifest.end.as_ref().unwrap_or(&self.close)
-    }
-}
-
-impl Default for PackedManifests {
-    fn default() -> Self {
-        Self::of(Vec::new(), Spool::new(0))
-    }
 }
 
 /// What ends a manifest that something may be attached to.

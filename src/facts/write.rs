@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_with::skip_serializing_none;
 
 use super::document::{Finding, Gap, Image, ImageFacts, Node, Redaction, Run, Source, Summary, UnusedImage};
-use super::seal::PackedManifests;
-use crate::packed::{Packed, Splice};
+use crate::image::Digest;
+use crate::packed::{Packed, Splice, Spool, Spooled};
 
 /// How hard what stands around the manifests is compressed: as gzip does.
 const LEVEL: u32 = 6;
@@ -36,6 +36,63 @@ struct After<'a> {
     findings: &'a [Finding],
     gaps: &'a [Gap],
     summary: &'a Summary,
+}
+
+/// What closes a manifest where it stands.
+pub(super) const CLOSE: &[u8] = b"\n    }";
+
+/// Manifests as they will be written, compressed.
+#[derive(Debug)]
+pub struct PackedManifests {
+    manifests: Vec<PackedManifest>,
+    spool: Spool,
+    close: Packed,
+}
+
+/// A manifest of a document.
+#[derive(Debug)]
+pub(super) struct PackedManifest {
+    pub digest: Digest,
+    /// its JSON up to what closes it
+    pub text: Spooled,
+    /// what is attached to it, and what closes it
+    pub end: Option<Packed>,
+}
+
+impl PackedManifests {
+    pub(super) fn of(manifests: Vec<PackedManifest>, spool: Spool) -> Self {
+        Self { manifests, spool, close: Packed::of(CLOSE) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.manifests.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.manifests.len()
+    }
+
+    /// How many bytes all of them have, as they stand in the document.
+    fn text_len(&self) -> u64 {
+        let len = |manifest: &PackedManifest| Spool::len_of(&manifest.text) + self.end(manifest).len();
+        self.manifests.iter().fold(0, |sum, manifest| sum + len(manifest) as u64)
+    }
+
+    /// Writes one as it stands in the document.
+    fn write(&self, manifest: &PackedManifest, out: &mut dyn Splice) -> io::Result<()> {
+        out.splice(&*self.spool.get(&manifest.text)?)?;
+        out.splice(self.end(manifest))
+    }
+
+    fn end<'a>(&'a self, manifest: &'a PackedManifest) -> &'a Packed {
+        manifest.end.as_ref().unwrap_or(&self.close)
+    }
+}
+
+impl Default for PackedManifests {
+    fn default() -> Self {
+        Self::of(Vec::new(), Spool::new(0))
+    }
 }
 
 /// The text of a document, in pieces.
@@ -110,7 +167,7 @@ impl FactsText<'_> {
     /// Those of `out`, and of the file that holds what there was no room for in memory.
     pub fn write(&self, out: &mut dyn Splice) -> io::Result<()> {
         out.splice(&self.before)?;
-        for (at, manifest) in self.manifests.iter().enumerate() {
+        for (at, manifest) in self.manifests.manifests.iter().enumerate() {
             if at > 0 {
                 out.splice(&self.between)?;
             }

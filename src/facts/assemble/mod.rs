@@ -26,7 +26,7 @@ pub(super) use attachments::Attached;
 pub use manifests::Manifests;
 pub(super) use manifests::{blank, manifest};
 use on_nodes::NodeImages;
-pub(crate) use summary::{LayerTally, summarize};
+pub(crate) use summary::{LayerMark, LayerTally, summarize};
 pub(super) use usage::examples;
 
 /// What a run knows of itself; the assembly has no clock and reads no settings.

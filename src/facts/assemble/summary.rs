@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::count;
-use crate::facts::document::{Finding, Image, LayerSummary, Manifest, Summary, Variant};
+use crate::facts::document::{Finding, Image, Layer, LayerSummary, Manifest, Summary, Variant};
 use crate::image::Digest;
 use crate::vocabulary::{ImageStatus, Severity};
 
@@ -12,7 +12,7 @@ pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Fi
     let mut tally = LayerTally::of(images);
     for manifest in manifests {
         let layers = manifest.layers.iter().flatten();
-        tally.add(&manifest.digest, layers.map(|layer| (layer.digest.clone(), layer.size.unwrap_or(0))));
+        tally.add(&manifest.digest, layers.map(LayerTally::mark));
     }
     tally.summary(findings)
 }
@@ -24,8 +24,11 @@ pub(crate) struct LayerTally<'a> {
     /// out: it would be in the sum of what is there once, but not in the sum of what is referenced.
     wanted: HashSet<&'a Digest>,
     manifests: u64,
-    layers: HashMap<Digest, u64>,
+    layers: HashMap<u128, u64>,
 }
+
+/// A layer by its digest's fingerprint, with its bytes.
+pub(crate) type LayerMark = (u128, u64);
 
 impl<'a> LayerTally<'a> {
     /// Nothing is counted yet of the manifests of `images`.
@@ -34,8 +37,13 @@ impl<'a> LayerTally<'a> {
         Self { images, wanted, manifests: 0, layers: HashMap::new() }
     }
 
-    /// Counts a manifest with its layers and their bytes.
-    pub(crate) fn add(&mut self, manifest: &Digest, layers: impl IntoIterator<Item = (Digest, u64)>) {
+    /// What is counted of a layer.
+    pub(crate) fn mark(layer: &Layer) -> LayerMark {
+        (layer.digest.fingerprint(), layer.size.unwrap_or(0))
+    }
+
+    /// Counts a manifest with its layers.
+    pub(crate) fn add(&mut self, manifest: &Digest, layers: impl IntoIterator<Item = LayerMark>) {
         self.manifests += 1;
         if self.wanted.contains(manifest) {
             self.layers.extend(layers);

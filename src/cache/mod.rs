@@ -1,37 +1,46 @@
 //! What registries gave, on disk between runs: documents by digest, and which digest a reference named when.
 //!
-//! A cache is never trusted and never needed. A document is verified each time it is read; an entry that is not what
-//! its name says is a miss, and removed. What cannot be read or written is a miss too, said once to the log. Files are
-//! renamed into place whole, so that any number of processes may share a directory and each may be killed at any time.
-//! There is no credential in it: file names are digests, contents are what a registry gave and when.
+//! A cache is never trusted and never needed. A document is verified each time it is read; what is not what its digest
+//! says is a miss. What cannot be read is a miss too, and a place that cannot be written to is done without, said once
+//! to the log. There is no credential in it: contents are what a registry gave and when.
+//!
+//! Each process appends to files of its own (`append`, `segment`), so that any number of them may share a directory and
+//! each may be killed at any time. What lies in them is known in memory (`index`): whether something is there costs no
+//! look at the disk, and who keeps something does not wait for it. Too many small files are made one (`merge`), and of
+//! too many bytes those go that were of no use for the longest time (`size`).
 
-mod bucket;
+mod append;
+mod directory;
+mod index;
+mod merge;
 mod name;
+mod record;
+mod segment;
+mod size;
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use self::bucket::{Bucket, Stored};
+use self::append::Appender;
+use self::directory::Directory;
+use self::index::{At, Index};
+use self::record::{Key, MEDIA_TYPE_BYTES, Record};
 use crate::clock::Clock;
 use crate::image::{Digest, Reference};
 use crate::limits::Limits;
 
 pub use self::name::Seen;
-
-/// Manifests, indexes and configs. The version counts up when the form of an entry changes.
-const DOCUMENTS: (&str, u32) = ("documents", 1);
-/// What references named.
-const NAMES: (&str, u32) = ("names", 1);
+pub use self::record::CachedDocument;
+pub use self::size::{CacheSize, clear};
 
 /// How much is written before the size is looked at again, as a part of the limit.
 const SWEEP_EVERY: u64 = 16;
-
-/// The longest media type that is kept, in bytes; RFC 6838 allows twice 127 and a slash.
-const MEDIA_TYPE_BYTES: usize = 255;
+/// How much a segment holds, as a part of the limit: what is removed is removed by segments.
+const SEGMENT: u64 = 64;
 
 /// A cache in a directory; cheap to clone, and all clones are one.
 #[derive(Debug, Clone)]
@@ -39,205 +48,207 @@ pub struct Cache(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    documents: Bucket,
-    names: Bucket,
-    /// of all entries, in bytes
+    directory: Directory,
+    /// of all segments, in bytes
     limit: u64,
-    /// of one entry, in bytes
-    entry_limit: u64,
+    /// of one record, in bytes
+    record_limit: usize,
     clock: Clock,
+    opened: OnceLock<Opened>,
     /// bytes since the size was looked at
     written: AtomicU64,
-    has_complained: AtomicBool,
+    has_given_up: AtomicBool,
 }
 
-/// A document as it was fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CachedDocument {
-    /// empty where none was given
-    pub media_type: String,
-    /// as the registry gave them; verified
-    pub bytes: Bytes,
-}
-
-/// How much a cache holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct CacheSize {
-    /// files
-    pub entries: u64,
-    /// in them
-    pub bytes: u64,
+/// A cache whose directory was looked at.
+#[derive(Debug)]
+struct Opened {
+    index: Mutex<Index>,
+    /// locked for as long as is written
+    appender: Mutex<Appender>,
 }
 
 impl Cache {
     /// The cache in `directory`, which is made once there is something to keep.
     pub fn at(directory: &Path, limits: &Limits, clock: Clock) -> Self {
-        let bucket = |(name, version): (&str, u32)| Bucket::new(directory.join(format!("{name}-v{version}")));
+        let record_limit = limits.document_bytes.saturating_add(MEDIA_TYPE_BYTES + 1);
         Self(Arc::new(Inner {
-            documents: bucket(DOCUMENTS),
-            names: bucket(NAMES),
+            directory: Directory::new(directory.join(size::SEGMENTS)),
             limit: limits.cache_bytes,
-            // A media type and a line's end more than the document.
-            entry_limit: u64::try_from(limits.document_bytes + MEDIA_TYPE_BYTES + 1).unwrap_or(u64::MAX),
+            // A record's length is written in four bytes.
+            record_limit: record_limit.min(u32::MAX as usize),
             clock,
-            // The first write looks at the size, for runs that each write little.
-            written: AtomicU64::new(limits.cache_bytes),
-            has_complained: AtomicBool::new(false),
+            opened: OnceLock::new(),
+            // The first write is followed by a look at the size, for runs that each write little.
+            written: AtomicU64::new(limits.cache_bytes / SWEEP_EVERY),
+            has_given_up: AtomicBool::new(false),
         }))
     }
 
-    /// Whether there is an entry for `digest`. Only reading it shows whether it can be used.
-    pub fn has_document(&self, digest: &Digest) -> bool {
-        self.0.documents.has(&file_name(digest))
+    /// Looks at what is there, which everything else does likewise if nobody did. It may take a while.
+    pub fn open(&self) {
+        self.0.opened.get_or_init(|| self.look());
     }
 
-    /// The document that `digest` names.
+    /// Whether there is a record for `digest`. Only reading it shows whether it can be used.
+    pub fn has_document(&self, digest: &Digest) -> bool {
+        self.index().has(Key::of(digest))
+    }
+
+    /// Whether what `reference` named last is there.
+    pub fn knows(&self, reference: &Reference) -> bool {
+        let index = self.index();
+        index.names(name::key(reference)).is_some_and(|document| index.has(document))
+    }
+
+    /// The document that `digest` names. Reads from the disk.
     pub fn document(&self, digest: &Digest) -> Option<CachedDocument> {
-        let Inner { documents, entry_limit, clock, .. } = &*self.0;
-        let name = file_name(digest);
-        let entry = Bytes::from(self.read(documents, &name, *entry_limit)?);
-        let document = split(&entry).filter(|document| digest.matches(&document.bytes));
-        match &document {
-            Some(_) => documents.touch(&name, clock.now()),
-            None => self.forget_document(digest),
+        let content = self.read(Key::of(digest))?;
+        let document = CachedDocument::read(digest, &content);
+        if document.is_none() {
+            self.forget_document(digest);
         }
         document
     }
 
-    /// Keeps a document that was verified against `digest`.
+    /// Keeps a document that was verified against `digest`, from the next [`flush`](Self::flush) on.
     pub fn keep_document(&self, digest: &Digest, media_type: &str, bytes: &[u8]) {
-        if media_type.len() <= MEDIA_TYPE_BYTES && !media_type.contains('\n') {
-            self.write(&self.0.documents, &file_name(digest), &[media_type.as_bytes(), b"\n", bytes]);
+        if let Some(record) = Record::of_document(media_type, bytes) {
+            self.keep(Key::of(digest), record);
         }
     }
 
-    /// Removes what cannot be used, so that it is fetched and kept again.
+    /// Uses what cannot be used no more, so that it is fetched and kept again.
     pub fn forget_document(&self, digest: &Digest) {
-        tracing::info!(%digest, "a cached document is not what its name says; it is removed");
-        self.0.documents.remove(&file_name(digest));
+        tracing::info!(%digest, "a cached document is not what its name says; it is not used");
+        self.index().forget(Key::of(digest));
     }
 
-    /// What `reference` named when a registry said so last.
+    /// What `reference` named when a registry said so last. Reads from the disk.
     pub fn seen(&self, reference: &Reference) -> Option<Seen> {
-        let (name, names) = (name::file_name(reference), &self.0.names);
-        let record = self.read(names, &name, self.0.entry_limit)?;
-        let seen = name::parse(reference, &record);
+        let key = name::key(reference);
+        let seen = name::parse(reference, &self.read(key)?);
         if seen.is_none() {
-            tracing::info!(%reference, "a cached record cannot be read; it is removed");
-            names.remove(&name);
+            tracing::info!(%reference, "a cached record cannot be read; it is not used");
+            self.index().forget(key);
         }
         seen
     }
 
-    /// Keeps what `reference` names now.
+    /// Keeps what `reference` names now, from the next [`flush`](Self::flush) on.
     pub fn keep_seen(&self, reference: &Reference, seen: &Seen) {
-        if let Ok(record) = name::record(reference, seen) {
-            self.write(&self.0.names, &name::file_name(reference), &[&record]);
+        if let Ok(content) = name::record(reference, seen) {
+            self.keep(name::key(reference), Record { names: Key::of(&seen.digest), content: content.into() });
         }
     }
 
-    /// Whether so much was written that it is time to [`sweep`](Self::sweep). Says so once, to whoever asks first.
-    pub fn is_sweep_due(&self) -> bool {
+    /// Writes what is to be kept. What was of no use for the longest time makes room for it, if there is too much.
+    pub fn flush(&self) {
+        self.write();
+        if self.is_sweep_due() {
+            self.sweep();
+        }
+    }
+
+    fn write(&self) {
+        let opened = self.opened();
+        let mut appender = lock(&opened.appender);
+        let records = lock(&opened.index).start_writing();
+        if records.is_empty() {
+            return;
+        }
+        let found = appender.append(&records, self.0.clock.now().into()).unwrap_or_else(|error| {
+            self.give_up(&error);
+            Vec::new()
+        });
+        lock(&opened.index).written(found);
+        let bytes: usize = records.iter().map(|(_, record)| record.content.len()).sum();
+        self.0.written.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// Whether so much was written that it is time to look at the size. Says so once, to whoever asks first.
+    fn is_sweep_due(&self) -> bool {
         let Inner { written, limit, .. } = &*self.0;
         let is_due = |bytes| (bytes > limit / SWEEP_EVERY).then_some(0);
         written.fetch_update(Relaxed, Relaxed, is_due).is_ok()
     }
 
-    /// Removes what was not used for the longest time, until nine tenths of the limit are left, if that is exceeded.
-    pub fn sweep(&self) {
-        let mut entries: Vec<Stored> = self.stored().into_iter().flatten().collect();
-        let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
-        if total <= self.0.limit {
-            return;
-        }
-        entries.sort_unstable_by(|a, b| (a.used, &a.path).cmp(&(b.used, &b.path)));
-        for entry in entries {
-            if total <= self.0.limit / 10 * 9 {
-                break;
-            }
-            bucket::remove(&entry.path);
-            total -= entry.bytes;
-        }
+    fn sweep(&self) {
+        let Inner { directory, limit, .. } = &*self.0;
+        size::remove_outdated(directory);
+        // Whoever cannot look at a directory removes nothing from it.
+        let removed = size::sweep(directory, *limit).unwrap_or_default();
+        self.index().removed(&removed);
     }
 
-    /// How much it holds.
+    /// How much it holds on the disk.
     ///
     /// # Errors
-    /// When a directory cannot be read.
+    /// When its directory cannot be read.
     pub fn size(&self) -> io::Result<CacheSize> {
-        let entries = self.stored()?;
-        Ok(CacheSize {
-            entries: u64::try_from(entries.len()).unwrap_or(u64::MAX),
-            bytes: entries.iter().map(|entry| entry.bytes).sum(),
-        })
+        size::of(&self.0.directory)
     }
 
-    fn stored(&self) -> io::Result<Vec<Stored>> {
-        Ok([self.0.documents.stored()?, self.0.names.stored()?].concat())
+    fn index(&self) -> MutexGuard<'_, Index> {
+        lock(&self.opened().index)
     }
 
-    fn read(&self, bucket: &Bucket, name: &str, limit: u64) -> Option<Vec<u8>> {
-        bucket.read(name, limit).unwrap_or_else(|error| {
-            self.complain(bucket, &error);
-            // A directory where a file should be, or a file that is too large, would be in the way for ever.
-            bucket.remove(name);
-            None
-        })
+    fn opened(&self) -> &Opened {
+        self.0.opened.get_or_init(|| self.look())
     }
 
-    fn write(&self, bucket: &Bucket, name: &str, parts: &[&[u8]]) {
-        match bucket.write(name, parts) {
-            Ok(()) => {
-                let bytes: usize = parts.iter().map(|part| part.len()).sum();
-                self.0.written.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Relaxed);
-            }
-            Err(error) => self.complain(bucket, &error),
+    fn look(&self) -> Opened {
+        let Inner { directory, limit, .. } = &*self.0;
+        let full = limit / SEGMENT;
+        // A directory that cannot be read can hardly be written to, which is told.
+        let segments = directory.segments().unwrap_or_default();
+        let mut index = Index::of(&segments);
+        if let Err(error) = merge::merge(directory, &segments, &mut index, full) {
+            tracing::info!(%error, "the cache's small files stay as they are");
+        }
+        let number = segments.last().map_or(1, |(number, _)| number.saturating_add(1));
+        Opened { index: Mutex::new(index), appender: Mutex::new(Appender::new(directory, number, full)) }
+    }
+
+    fn keep(&self, key: Key, record: Record) {
+        if record.content.len() <= self.0.record_limit && !self.0.has_given_up.load(Relaxed) {
+            self.index().keep(key, record);
         }
     }
 
-    /// Says once that the cache is of no use; the run goes on without.
-    fn complain(&self, bucket: &Bucket, error: &io::Error) {
-        if !self.0.has_complained.swap(true, Relaxed) {
-            let directory = bucket.path().display();
+    /// The content of a record, unverified.
+    fn read(&self, key: Key) -> Option<Bytes> {
+        let at = self.index().get(key)?;
+        let found = match at {
+            At::Memory(content) => return Some(content),
+            At::Disk(found) => found,
+        };
+        match found.read(self.0.record_limit) {
+            Ok(content) => {
+                found.segment.mark_used(self.0.clock.now());
+                Some(content.into())
+            }
+            // Mostly another process has removed it.
+            Err(error) => {
+                tracing::info!(file = %found.segment.path().display(), %error, "the cache cannot be read there");
+                self.index().forget(key);
+                None
+            }
+        }
+    }
+
+    /// Writes no more, and says why; the run goes on without.
+    fn give_up(&self, error: &io::Error) {
+        if !self.0.has_given_up.swap(true, Relaxed) {
+            let directory = self.0.directory.path().display();
             tracing::warn!("the cache cannot be used well: {directory}: {error}; --cache-dir names another place");
         }
     }
 }
 
-/// Removes every bucket of ours in `directory`, of other versions too, and nothing else. Returns what was removed.
-///
-/// # Errors
-/// When the directory cannot be read, or something in a bucket cannot be removed.
-pub fn clear(directory: &Path) -> io::Result<CacheSize> {
-    let mut removed = CacheSize::default();
-    for path in bucket::below(directory)?.into_iter().filter(|path| is_ours(path)) {
-        for entry in Bucket::new(path.clone()).stored()? {
-            removed.entries += 1;
-            removed.bytes += entry.bytes;
-        }
-        bucket::remove_whole(&path)?;
-    }
-    Ok(removed)
-}
-
-/// Whether a path is that of a bucket, of whichever version.
-fn is_ours(path: &Path) -> bool {
-    let version = path.file_name().and_then(|name| name.to_str()).and_then(|name| {
-        let version = |bucket: &str| name.strip_prefix(bucket)?.strip_prefix("-v");
-        version(DOCUMENTS.0).or_else(|| version(NAMES.0))
-    });
-    version.is_some_and(|version| !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn file_name(digest: &Digest) -> String {
-    format!("{}-{}", digest.algorithm(), digest.hex())
-}
-
-/// An entry is a line with the media type, and then the document.
-fn split(entry: &Bytes) -> Option<CachedDocument> {
-    let end = entry.iter().take(MEDIA_TYPE_BYTES + 1).position(|byte| *byte == b'\n')?;
-    let media_type = std::str::from_utf8(entry.get(..end)?).ok()?.to_owned();
-    Some(CachedDocument { media_type, bytes: entry.slice(end + 1..) })
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code that can panic runs under a lock.
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::record::Key;
 use crate::image::{Digest, Reference};
 use crate::vocabulary::Via;
 
@@ -22,7 +23,7 @@ pub struct Seen {
     pub seen_at: Timestamp,
 }
 
-/// A record as it is written. It says itself what it is about, so that a file that was moved is found out.
+/// A record as it is written. It says itself what it is about, so that another's is found out.
 #[derive(Serialize, Deserialize)]
 struct Record<S> {
     reference: String,
@@ -35,9 +36,9 @@ fn subject(reference: &Reference) -> String {
     format!("{} {}", reference.repository(), reference.target())
 }
 
-/// The name of the record's file.
-pub(super) fn file_name(reference: &Reference) -> String {
-    Digest::of(subject(reference).as_bytes()).hex().to_owned()
+/// What the record is found by.
+pub(super) fn key(reference: &Reference) -> Key {
+    Key::of(&Digest::of(subject(reference).as_bytes()))
 }
 
 /// The record to be written.

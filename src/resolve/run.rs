@@ -97,6 +97,7 @@ impl Run {
                 },
             }
         }
+        self.shared.documents.stored.flush().await;
         self.into_resolution()
     }
 

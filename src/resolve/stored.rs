@@ -1,11 +1,19 @@
 //! The disk cache as a run uses it: read and written beside the run's own work, and parsed.
 //!
+//! Whether something is there is known in memory. A document is read where it holds up nothing else, as the disk may be
+//! slow. What is kept is written a little later, with all that came meanwhile, and nobody waits for it.
+//!
 //! What lies on the disk says nothing of who may read it. Whoever uses it has asked the registry in this run for the
 //! reference that led to it, or tells that it could not be asked.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 
 use super::Named;
 use super::documents::Parsed;
@@ -14,16 +22,23 @@ use crate::clock::Clock;
 use crate::image::{Descriptor, Digest, ImageConfig, Reference};
 use crate::vocabulary::Via;
 
+/// For how long what is kept waits for more to come; so much is lost when the program is killed.
+const FLUSH_AFTER: Duration = Duration::from_millis(100);
+/// How long the end of a run waits for the disk.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
 /// The disk cache, or none.
 pub(super) struct Stored {
     cache: Option<Cache>,
+    is_open: OnceCell<()>,
+    is_flush_near: Arc<AtomicBool>,
     clock: Clock,
     hits: AtomicU64,
 }
 
 impl Stored {
     pub(super) fn new(cache: Option<Cache>, clock: Clock) -> Self {
-        Self { cache, clock, hits: AtomicU64::new(0) }
+        Self { cache, is_open: OnceCell::new(), is_flush_near: Arc::default(), clock, hits: AtomicU64::new(0) }
     }
 
     /// Documents that were had from it.
@@ -31,17 +46,14 @@ impl Stored {
         self.hits.load(Relaxed)
     }
 
-    /// Whether there is an entry for `digest`.
+    /// Whether there is a record for `digest`.
     pub(super) async fn has(&self, digest: &Digest) -> bool {
-        let digest = digest.clone();
-        self.ask(move |cache| cache.has_document(&digest)).await.unwrap_or_default()
+        self.opened().await.is_some_and(|cache| cache.has_document(digest))
     }
 
     /// Whether it is worth asking which digest `reference` names before the document is fetched.
     pub(super) async fn knows(&self, reference: &Reference) -> bool {
-        let reference = reference.clone();
-        let is_known = move |cache: &Cache| cache.seen(&reference).is_some_and(|seen| cache.has_document(&seen.digest));
-        self.ask(is_known).await.unwrap_or_default()
+        self.opened().await.is_some_and(|cache| cache.knows(reference))
     }
 
     /// What `reference` named when its registry was asked last.
@@ -53,7 +65,7 @@ impl Stored {
 
     /// Keeps what `reference` names now.
     pub(super) async fn keep_seen(&self, reference: &Reference, named: &Named, media_type: &str) {
-        let reference = reference.clone();
+        let Some(cache) = self.opened().await else { return };
         let seen = Seen {
             digest: named.digest.clone(),
             media_type: media_type.to_owned(),
@@ -61,7 +73,8 @@ impl Stored {
             endpoint: named.endpoint.clone(),
             seen_at: self.clock.now(),
         };
-        self.write(move |cache| cache.keep_seen(&reference, &seen)).await;
+        cache.keep_seen(reference, &seen);
+        self.flush_soon(cache);
     }
 
     /// The manifest or index that `digest` names.
@@ -81,8 +94,15 @@ impl Stored {
 
     /// Keeps a document that was fetched, verified and parsed.
     pub(super) async fn keep(&self, digest: &Digest, media_type: &str, bytes: &Bytes) {
-        let (digest, media_type, bytes) = (digest.clone(), media_type.to_owned(), bytes.clone());
-        self.write(move |cache| cache.keep_document(&digest, &media_type, &bytes)).await;
+        let Some(cache) = self.opened().await else { return };
+        cache.keep_document(digest, media_type, bytes);
+        self.flush_soon(cache);
+    }
+
+    /// Writes what is to be kept, at the end of a run.
+    pub(super) async fn flush(&self) {
+        // What a disk has not taken by then is not worth more of a person's time.
+        let _ = timeout(LAST_FLUSH, self.ask(Cache::flush)).await;
     }
 
     /// What `digest` names, parsed. What cannot be parsed is of no use to anybody.
@@ -91,6 +111,9 @@ impl Stored {
         digest: &Digest,
         parse: impl FnOnce(&CachedDocument) -> Option<T> + Send + 'static,
     ) -> Option<T> {
+        if !self.has(digest).await {
+            return None;
+        }
         let digest = digest.clone();
         let read = move |cache: &Cache| {
             let parsed = parse(&cache.document(&digest)?);
@@ -104,22 +127,31 @@ impl Stored {
         Some(parsed)
     }
 
-    async fn write(&self, work: impl FnOnce(&Cache) + Send + 'static) {
-        let is_due = move |cache: &Cache| {
-            work(cache);
-            cache.is_sweep_due()
-        };
-        if self.ask(is_due).await == Some(true)
-            && let Some(cache) = self.cache.clone()
-        {
-            // Nobody waits for it, and when the program ends before it the next run does it.
-            tokio::task::spawn_blocking(move || cache.sweep());
+    /// Writes what is to be kept a little later, unless that is about to be done.
+    fn flush_soon(&self, cache: &Cache) {
+        if self.is_flush_near.swap(true, Relaxed) {
+            return;
         }
+        let (cache, is_flush_near) = (cache.clone(), Arc::clone(&self.is_flush_near));
+        tokio::spawn(async move {
+            sleep(FLUSH_AFTER).await;
+            is_flush_near.store(false, Relaxed);
+            // Nobody waits for it: the end of the run makes sure.
+            spawn_blocking(move || cache.flush());
+        });
     }
 
-    /// Does `work` where it holds up nothing else; the disk may be slow. `None` without a cache.
+    /// The cache, once it is known what is in it; `None` without a cache.
+    async fn opened(&self) -> Option<&Cache> {
+        let cache = self.cache.as_ref()?;
+        let open = || async { self.ask(Cache::open).await.unwrap_or_default() };
+        self.is_open.get_or_init(open).await;
+        Some(cache)
+    }
+
+    /// Does `work` where it holds up nothing else. `None` without a cache.
     async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&Cache) -> T + Send + 'static) -> Option<T> {
         let cache = self.cache.clone()?;
-        tokio::task::spawn_blocking(move || work(&cache)).await.ok()
+        spawn_blocking(move || work(&cache)).await.ok()
     }
 }

@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use axum::http::{Method, request};
+use imagefacts::cache::Cache;
+use imagefacts::clock::Clock;
+use imagefacts::image::Reference;
+use imagefacts::limits::Limits;
 use imagefacts::serve::{AccessLog, Fault, Running};
 use serde_json::Value;
 
@@ -20,6 +24,11 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 
 fn user_cache(program: &Program) -> PathBuf {
     program.home().join(".cache/imagefacts")
+}
+
+/// How many entries lie in the cache in `directory` by now.
+fn entries(directory: &Path) -> u64 {
+    Cache::at(directory, &Limits::default(), Clock::System).size().unwrap().entries
 }
 
 fn image(registry: &Running) -> String {
@@ -49,7 +58,8 @@ async fn a_second_run_asks_once() {
     let warm = inspect(&program, &image(&registry), &[]).await.exits(0);
     assert_eq!(counts(&log), (1, gets));
     assert_eq!(report(&warm), report(&cold));
-    assert_eq!(files(&user_cache(&program)).len(), gets + 1, "each document, and a record");
+    assert_eq!(entries(&user_cache(&program)), gets as u64 + 1, "each document, and what the reference named");
+    assert_eq!(files(&user_cache(&program)).len(), 2, "one for each run");
 }
 
 #[tokio::test]
@@ -77,7 +87,7 @@ async fn it_is_shown_and_cleared() {
     assert_eq!(program.run(&["cache", "size"]).await.exits(0).stdout(), "0 B in 0 entries\n");
 
     inspect(&program, &image(&registry), &named).await.exits(0);
-    let entries = files(&directory).len() - 1;
+    let entries = entries(&directory);
     let size = program.run(&[&["cache", "size"], &named[..]].concat()).await.exits(0).stdout();
     assert!(size.ends_with(&format!(" in {entries} entries\n")), "{size}");
     let cleared = program.run(&[&["cache", "clear"], &named[..]].concat()).await.exits(0).stdout();
@@ -134,21 +144,34 @@ async fn whoever_is_killed_leaves_a_cache_that_works() {
     let program = Program::new();
     let hanging = format!("{}/acme/api:v2.4", registry.host());
     let mut child = program.command(&["inspect", &image(&registry), &hanging]).spawn().unwrap();
-    // The record comes last; what it names is in place by then.
-    while !user_cache(&program).join("names-v1").exists() || log.count(&Method::GET, "/acme/api/") == 0 {
+    // While it runs it writes what it has.
+    let reference = Reference::parse(&image(&registry)).unwrap();
+    let is_kept = || Cache::at(&user_cache(&program), &Limits::default(), Clock::System).knows(&reference);
+    while !is_kept() || log.count(&Method::GET, "/acme/api/") == 0 {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     child.kill().await.unwrap();
-    // As if it had been killed over a write.
-    let directory = user_cache(&program).join("documents-v1/ab");
-    fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join(".tmpAbCdEf"), "half").unwrap();
     let fresh = Program::new();
     let expected = inspect(&fresh, &image(&registry), &[]).await.exits(0);
-    for _ in 0..2 {
-        let ran = inspect(&program, &image(&registry), &[]).await.exits(0);
-        assert_eq!(report(&ran), report(&expected));
+    let (segment, whole) = killed(&program);
+    // As if it had been killed over a write, of whatever; at last with nothing lost.
+    for length in [0, 1, 80, whole.len() / 2, whole.len() - 1, whole.len()] {
+        fs::remove_dir_all(segment.parent().unwrap()).unwrap();
+        fs::create_dir(segment.parent().unwrap()).unwrap();
+        fs::write(&segment, &whole[..length]).unwrap();
+        let gets = log.count(&Method::GET, "/acme/web/");
+        for _ in 0..2 {
+            let ran = inspect(&program, &image(&registry), &[]).await.exits(0);
+            assert_eq!(report(&ran), report(&expected));
+        }
+        assert_eq!(log.count(&Method::GET, "/acme/web/") == gets, length == whole.len());
     }
+}
+
+/// The only file of the cache, and what it holds.
+fn killed(program: &Program) -> (PathBuf, Vec<u8>) {
+    let [segment] = &files(&user_cache(program))[..] else { panic!("one run, one file") };
+    (segment.clone(), fs::read(segment).unwrap())
 }
 
 #[tokio::test]

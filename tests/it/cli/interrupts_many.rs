@@ -3,6 +3,9 @@
 
 use std::io::{Read as _, Write as _};
 
+use imagefacts::cache::Cache;
+use imagefacts::clock::Clock;
+use imagefacts::limits::Limits;
 use serde_json::json;
 
 use super::bundle::{Facts, text};
@@ -141,6 +144,9 @@ async fn a_run_that_is_killed_leaves_no_bundle_and_a_cache_that_works() {
     silence(&registry, 500);
     let mut child = start(&program, &[cached, &["-o", "bundle.tar.gz"]].concat());
     until(|| resolved(&program) == 500).await;
+    // It does not wait for its end to write what it has: a manifest, a config, and what was named.
+    let cache = || Cache::at(&program.home().join(".cache/imagefacts"), &Limits::default(), Clock::System);
+    until(|| cache().size().unwrap().entries == 3 * 500).await;
     child.kill().await.unwrap();
     assert_eq!(bundles(&program), [""; 0]);
     registry.speak();

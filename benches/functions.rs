@@ -11,15 +11,19 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use imagefacts::cache::Cache;
+use imagefacts::clock::Clock;
 use imagefacts::cluster::inventory::{ImageName, Inventory};
 use imagefacts::cluster::objects::{KINDS, List, Resource};
 use imagefacts::cluster::uses::{Builder, Scope};
 use imagefacts::credentials::Keyring;
 use imagefacts::facts::{Origin, RunContext, Sealer, assemble, seal};
 use imagefacts::image::{Digest, Document, ImageConfig, Reference, Repository};
+use imagefacts::limits::Limits;
 use imagefacts::packed::{Packed, Splice};
 use imagefacts::resolve::{Answer, Looked, Named, Resolution, Variant, Whole};
 use imagefacts::vocabulary::{ImageStatus, RedactionMode, Via};
+use tempfile::TempDir;
 
 use crate::made_up::cluster::{PAGE, collections};
 use crate::made_up::images::{self, Image};
@@ -35,6 +39,7 @@ fn main() -> Outcome<()> {
     parse_references(&mut criterion);
     parse_documents(&mut criterion)?;
     match_credentials(&mut criterion)?;
+    keep_and_read(&mut criterion)?;
     // Without `--bench` each function is run once, to see that it works.
     let is_measured = std::env::args().any(|argument| argument == "--bench");
     assemble_facts(&mut criterion, if is_measured { 20_000 } else { 200 })?;
@@ -123,6 +128,42 @@ fn match_credentials(criterion: &mut Criterion) -> Outcome<()> {
         let repository: &Repository = reference.repository();
         group.bench_function(name, |bencher| bencher.iter(|| keyring.lookup(black_box(repository)).len()));
     }
+    group.finish();
+    Ok(())
+}
+
+/// What the disk cache takes for a thousand documents.
+fn keep_and_read(criterion: &mut Criterion) -> Outcome<()> {
+    const DOCUMENTS: usize = 1000;
+    let images: Vec<Image> = (0..DOCUMENTS).map(|number| Image::new(number, SHAPE)).collect();
+    let documents = images.iter().flat_map(|image| &image.variants).flat_map(|(manifest, config)| [manifest, config]);
+    let documents: Vec<(Digest, &images::Document)> = documents
+        .take(DOCUMENTS)
+        .map(|document| Ok((Digest::parse(&document.digest)?, document)))
+        .collect::<Outcome<_>>()?;
+    let cache_in = |directory: &TempDir| Cache::at(directory.path(), &Limits::default(), Clock::System);
+    let keep = |directory: TempDir| {
+        let cache = cache_in(&directory);
+        documents
+            .iter()
+            .for_each(|(digest, document)| cache.keep_document(digest, document.media_type, &document.bytes));
+        cache.flush();
+        directory
+    };
+    let filled = keep(TempDir::new()?);
+    let read = || {
+        let cache = cache_in(&filled);
+        documents.iter().filter(|(digest, _)| cache.document(digest).is_some()).count()
+    };
+    if read() != DOCUMENTS {
+        return Err("not every document was kept".into());
+    }
+    let mut group = criterion.benchmark_group("disk cache");
+    group.throughput(Throughput::Elements(DOCUMENTS as u64));
+    group.bench_function("keep 1,000 documents", |bencher| {
+        bencher.iter_batched(TempDir::new, |directory| directory.map(keep), BatchSize::PerIteration);
+    });
+    group.bench_function("read 1,000 documents", |bencher| bencher.iter(read));
     group.finish();
     Ok(())
 }

@@ -33,7 +33,7 @@ pub(super) fn merge(directory: &Directory, segments: &[Numbered], index: &mut In
     let Some(((number, ..), used)) = locked.last().zip(locked.iter().map(|(_, file, _)| file.used).max()) else {
         return Ok(());
     };
-    // With the highest of their numbers: what another process keeps meanwhile counts as the later.
+    // With the highest of their numbers: what was begun after all of them still counts as the later.
     let mut appender = Appender::new(directory, **number, full);
     let mut current = current(index);
     let mut moved = Vec::new();
@@ -46,11 +46,11 @@ pub(super) fn merge(directory: &Directory, segments: &[Numbered], index: &mut In
     Ok(())
 }
 
-/// Opens a segment, unless somebody is at work on it.
+/// Opens a segment, unless somebody is at work on it, or was since it was looked at.
 fn lock(file: &Stored) -> Option<File> {
     let open = Segment::at(file.path.clone()).open().ok()?;
     open.try_lock().ok()?;
-    Some(open)
+    (open.metadata().ok()?.len() == file.bytes).then_some(open)
 }
 
 /// The records that count, by the segment that they lie in.

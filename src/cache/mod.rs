@@ -111,9 +111,11 @@ impl Cache {
         document
     }
 
-    /// Keeps a document that was verified against `digest`, from the next [`flush`](Self::flush) on.
+    /// Keeps a document that was verified against `digest`, unless it is there, from the next [`flush`](Self::flush) on.
     pub fn keep_document(&self, digest: &Digest, media_type: &str, bytes: &[u8]) {
-        if let Some(record) = Record::of_document(media_type, bytes) {
+        if !self.has_document(digest)
+            && let Some(record) = Record::of_document(media_type, bytes)
+        {
             self.keep(Key::of(digest), record);
         }
     }
@@ -151,7 +153,7 @@ impl Cache {
     }
 
     fn write(&self) {
-        let opened = self.opened();
+        let Some(opened) = self.0.opened.get() else { return };
         let mut appender = lock(&opened.appender);
         let records = lock(&opened.index).start_writing();
         if records.is_empty() {

@@ -45,8 +45,8 @@ struct Entry {
 pub(super) struct Found {
     pub(super) names: Key,
     pub(super) segment: Arc<Segment>,
-    pub(super) offset: u64,
-    pub(super) length: u32,
+    offset: u64,
+    length: u32,
 }
 
 impl Segment {

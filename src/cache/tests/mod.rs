@@ -138,6 +138,15 @@ fn what_was_kept_last_counts() {
 }
 
 #[test]
+fn a_document_that_is_there_is_not_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    keep(&cache(directory.path()), b"document");
+    let size = cache(directory.path()).size().unwrap();
+    keep(&cache(directory.path()), b"document");
+    assert_eq!(cache(directory.path()).size().unwrap(), size);
+}
+
+#[test]
 fn what_a_slow_disk_does_not_take_is_not_kept() {
     let directory = tempfile::tempdir().unwrap();
     let cache = cache(directory.path());

@@ -53,13 +53,13 @@ fn what_is_not_what_its_name_says_is_a_miss_and_kept_again() {
         let before = cache(directory.path());
         assert!(before.has_document(&digest));
         spoil(&segment, &fs::read(&segment).unwrap());
-        for cache in [before, cache(directory.path())] {
+        let after = cache(directory.path());
+        for cache in [&before, &after] {
             assert_eq!(cache.document(&digest), None, "{n}");
             assert!(!cache.has_document(&digest), "{n}");
         }
-        let again = cache(directory.path());
-        keep(&again, b"document");
-        for cache in [again, cache(directory.path())] {
+        keep(&after, b"document");
+        for cache in [after, cache(directory.path())] {
             assert!(cache.document(&digest).is_some(), "{n}");
         }
     }

@@ -8,6 +8,7 @@ use imagefacts::clock::Clock;
 use imagefacts::image::Digest;
 use imagefacts::limits::Limits;
 use imagefacts::resolve::{Answer, Fallback, Resolution, Want};
+use imagefacts::stop::StopReason;
 use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus, Via};
 use tempfile::TempDir;
 
@@ -285,6 +286,26 @@ async fn an_earlier_answer_serves_when_a_registry_hangs() {
     let answer = bench.resolve_one(want(reference, &["linux/amd64"])).await;
     assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Partial, ErrorClass::Timeout));
     assert_eq!(answer.named.unwrap().via, Via::Cache);
+}
+
+#[tokio::test]
+async fn what_a_run_had_when_it_was_told_to_end_is_kept() {
+    let (registry, _) = registry().await;
+    let directory = TempDir::new().unwrap();
+    let wants = || ["one:1", "two:1"].map(|name| want(registry.reference(name), &["linux/amd64"])).to_vec();
+    let bench = bench(directory.path());
+    registry.silence("two/manifests/1");
+    let end = async {
+        while bench.told().is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        bench.stop.stop(StopReason::Interrupted);
+    };
+    tokio::join!(bench.resolve_all(wants()), end);
+    registry.speak();
+    registry.heads_and_gets();
+    run(directory.path(), wants()).await;
+    assert_eq!(registry.heads_and_gets(), (1, 3));
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ impl Key {
 
 impl Record {
     /// A line with the media type, and then the document. `None` for a media type that is none.
+    ///
+    /// It is not compressed: it would be a third, and take several times as long as all else that is done with it.
     pub(super) fn of_document(media_type: &str, bytes: &[u8]) -> Option<Self> {
         let is_kept = media_type.len() <= MEDIA_TYPE_BYTES && !media_type.contains('\n');
         let content = || [media_type.as_bytes(), b"\n", bytes].concat().into();

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use indexmap::IndexMap;
 
 use super::directory::Numbered;
 use super::record::{Key, Record};
@@ -16,9 +17,10 @@ const WAITING_BYTES: usize = 16 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     found: HashMap<Key, Found>,
-    waiting: HashMap<Key, Record>,
+    /// in the order in which they came, as they are likely to be read
+    waiting: IndexMap<Key, Record>,
     /// those that are being written; none is missed meanwhile
-    writing: HashMap<Key, Record>,
+    writing: IndexMap<Key, Record>,
     /// of those that wait and that are being written
     bytes: usize,
 }
@@ -77,8 +79,8 @@ impl Index {
     }
 
     pub(super) fn forget(&mut self, key: Key) {
-        self.waiting.remove(&key);
-        self.writing.remove(&key);
+        self.waiting.shift_remove(&key);
+        self.writing.shift_remove(&key);
         self.found.remove(&key);
     }
 

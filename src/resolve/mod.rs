@@ -15,6 +15,7 @@ mod head;
 mod image;
 mod manifests;
 mod queue;
+mod reads;
 mod run;
 mod running;
 mod stored;

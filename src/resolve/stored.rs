@@ -1,7 +1,7 @@
 //! The disk cache as a run uses it: read and written beside the run's own work, and parsed.
 //!
-//! Whether something is there is known in memory. A document is read where it holds up nothing else, as the disk may be
-//! slow. What is kept is written a little later, with all that came meanwhile, and nobody waits for it.
+//! Whether something is there is known in memory. What is kept is written a little later, with all that came meanwhile,
+//! and nobody waits for it.
 //!
 //! What lies on the disk says nothing of who may read it. Whoever uses it has asked the registry in this run for the
 //! reference that led to it, or tells that it could not be asked.
@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::Named;
 use super::documents::Parsed;
+use super::reads::Reads;
 use crate::cache::{Cache, CachedDocument, Seen};
 use crate::clock::Clock;
 use crate::image::{Descriptor, Digest, ImageConfig, Reference};
@@ -30,6 +31,7 @@ const LAST_FLUSH: Duration = Duration::from_secs(2);
 /// The disk cache, or none.
 pub(super) struct Stored {
     cache: Option<Cache>,
+    reads: Option<Reads>,
     is_open: OnceCell<()>,
     is_flush_near: Arc<AtomicBool>,
     clock: Clock,
@@ -38,7 +40,8 @@ pub(super) struct Stored {
 
 impl Stored {
     pub(super) fn new(cache: Option<Cache>, clock: Clock) -> Self {
-        Self { cache, is_open: OnceCell::new(), is_flush_near: Arc::default(), clock, hits: AtomicU64::new(0) }
+        let reads = cache.clone().map(Reads::of);
+        Self { cache, reads, is_open: OnceCell::new(), is_flush_near: Arc::default(), clock, hits: AtomicU64::new(0) }
     }
 
     /// Documents that were had from it.
@@ -85,7 +88,7 @@ impl Stored {
     /// The config that `descriptor` points at, if it is of the size that the descriptor says.
     pub(super) async fn config(&self, descriptor: &Descriptor) -> Option<ImageConfig> {
         let size = descriptor.size;
-        let parse = move |document: &CachedDocument| {
+        let parse = |document: &CachedDocument| {
             let is_right = u64::try_from(document.bytes.len()) == Ok(size);
             is_right.then(|| ImageConfig::parse(&document.bytes).ok())?
         };
@@ -106,25 +109,15 @@ impl Stored {
     }
 
     /// What `digest` names, parsed. What cannot be parsed is of no use to anybody.
-    async fn document<T: Send + 'static>(
-        &self,
-        digest: &Digest,
-        parse: impl FnOnce(&CachedDocument) -> Option<T> + Send + 'static,
-    ) -> Option<T> {
-        if !self.has(digest).await {
-            return None;
+    async fn document<T>(&self, digest: &Digest, parse: impl FnOnce(&CachedDocument) -> Option<T>) -> Option<T> {
+        let cache = self.opened().await.filter(|cache| cache.has_document(digest))?;
+        let document = self.reads.as_ref()?.document(digest).await?;
+        let parsed = parse(&document);
+        match &parsed {
+            Some(_) => _ = self.hits.fetch_add(1, Relaxed),
+            None => cache.forget_document(digest),
         }
-        let digest = digest.clone();
-        let read = move |cache: &Cache| {
-            let parsed = parse(&cache.document(&digest)?);
-            if parsed.is_none() {
-                cache.forget_document(&digest);
-            }
-            parsed
-        };
-        let parsed = self.ask(read).await??;
-        self.hits.fetch_add(1, Relaxed);
-        Some(parsed)
+        parsed
     }
 
     /// Writes what is to be kept a little later, unless that is about to be done.

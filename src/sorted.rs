@@ -199,6 +199,12 @@ impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
     fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
         // All at once: to put each in its place would take time with the square of many.
         self.0.extend(entries);
+        self.put_in_order();
+    }
+}
+
+impl<K: Ord, V> SortedMap<K, V> {
+    fn put_in_order(&mut self) {
         if !self.0.is_sorted_by(|(one, _), (other, _)| one < other) {
             self.0.sort_by(|(one, _), (other, _)| one.cmp(other));
             // Of several values for a key the last one counts.
@@ -216,8 +222,9 @@ impl<K: Ord, V> Extend<(K, V)> for SortedMap<K, V> {
 
 impl<K: Ord, V> FromIterator<(K, V)> for SortedMap<K, V> {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
-        let mut map = Self::new();
-        map.extend(entries);
+        // A vector's own room is used again.
+        let mut map = Self(entries.into_iter().collect());
+        map.put_in_order();
         map
     }
 }
@@ -230,9 +237,7 @@ impl<T: Ord> Extend<T> for SortedSet<T> {
 
 impl<T: Ord> FromIterator<T> for SortedSet<T> {
     fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Self {
-        let mut set = Self::new();
-        set.extend(values);
-        set
+        Self(values.into_iter().map(|value| (value, ())).collect())
     }
 }
 

@@ -57,7 +57,8 @@ impl Filter {
     }
 
     fn fits_image(&self, image: &Image) -> bool {
-        let used_in = |namespace: &String| image.used_by.iter().any(|user| user.namespace.as_ref() == Some(namespace));
+        let used_in =
+            |namespace: &String| image.used_by.iter().any(|user| user.namespace.as_deref() == Some(namespace));
         (self.namespaces.is_empty() || self.namespaces.iter().any(used_in))
             && (self.registries.is_empty()
                 || image.registry.as_ref().is_some_and(|host| self.registries.contains(host)))

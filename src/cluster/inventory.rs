@@ -24,8 +24,8 @@ pub const MAX_EXAMPLES: usize = 5;
 pub struct Inventory {
     /// sorted by name; `None` when nodes may not be read (or files hold none)
     pub nodes: Option<Vec<Node>>,
-    /// every image that something uses
-    pub images: BTreeMap<ImageName, ImageUse>,
+    /// every image that something uses; boxed, so that moving from one map to another takes no room for two
+    pub images: BTreeMap<ImageName, Box<ImageUse>>,
     /// images on nodes as the runtimes report them, by the runtime's names
     pub on_nodes: Vec<NodeImage>,
     /// the namespaces that were looked at, sorted
@@ -119,7 +119,7 @@ pub struct ImageUse {
     /// what the kubelet says of containers that wait for the image, by reason and message
     pub waiting: SortedMap<(String, String), Waiting>,
     /// what events tell about pulls
-    pub pulls: Option<Pulls>,
+    pub pulls: Option<Box<Pulls>>,
     /// failures told by events, by message
     pub pull_failures: SortedMap<String, PullFailure>,
     /// with which pull secrets it is pulled
@@ -130,17 +130,17 @@ pub struct ImageUse {
     pub placements: SortedSet<Placement>,
 }
 
-/// Identifies a user of an image.
+/// Identifies a user of an image. Many images share its words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserKey {
     /// `apps/v1`
-    pub api_version: String,
+    pub api_version: Arc<str>,
     /// `Deployment`
-    pub kind: String,
+    pub kind: Arc<str>,
     /// empty for cluster-scoped objects
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// `None` for the ownerless pods of a namespace, taken together
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// its part
     pub role: Role,
 }
@@ -150,10 +150,10 @@ pub struct UserKey {
 pub struct User {
     /// how many pods of it use the image
     pub pods: u64,
-    /// the containers that name the image
-    pub containers: SortedSet<Container>,
+    /// the containers that name the image; most users share them with others
+    pub containers: Arc<SortedSet<Container>>,
     /// names of its pull secrets, in the order in which the kubelet tries them
-    pub pull_secrets: Vec<String>,
+    pub pull_secrets: Arc<[Arc<str>]>,
     /// of ownerless pods
     pub examples: SortedSet<Example>,
     /// of custom resources: what names the image
@@ -161,34 +161,34 @@ pub struct User {
 }
 
 /// The field of a custom resource that names an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     /// whether it surely does
     pub certainty: Certainty,
     /// `spec.containers[0].image`; absent when it is a field of an object below the user
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
 }
 
 /// A container of a pod spec.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Container {
     /// its name; of an image volume the volume's
-    pub name: String,
+    pub name: Arc<str>,
     /// by the list that holds it
     pub kind: ContainerType,
     /// `Always`, `IfNotPresent`, `Never`
-    pub pull_policy: Option<String>,
+    pub pull_policy: Option<Arc<str>>,
 }
 
 /// A pod, as an example.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Example {
     /// its namespace
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// its name
-    pub pod: String,
+    pub pod: Arc<str>,
     /// the container
-    pub container: Option<String>,
+    pub container: Option<Arc<str>>,
     /// the node
     pub node: Option<Arc<str>>,
 }
@@ -269,22 +269,22 @@ pub struct PullFailure {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PullContext {
     /// the namespace of the pods
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// names, in the order in which the kubelet tries them
-    pub secrets: Vec<String>,
+    pub secrets: Arc<[Arc<str>]>,
     /// of a template that names no secrets and was not admitted yet: whose secrets its pods will get
-    pub service_account: Option<String>,
+    pub service_account: Option<Arc<str>>,
     /// whether a pod of these fails to pull the image
     pub failing: bool,
 }
 
 /// Where pods run, or may run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Placement {
     /// on this node
     On(Arc<str>),
     /// on nodes whose labels fulfil one of the selectors' terms: key, allowed values
-    Selected(Vec<(String, Vec<String>)>),
+    Selected(Arc<[(String, Vec<String>)]>),
     /// on any node
     Anywhere,
 }

@@ -19,11 +19,11 @@ pub(super) fn references(inventory: &Inventory) -> impl Iterator<Item = &Referen
 /// Every image to resolve.
 pub(super) fn wants(inventory: &Inventory, platforms_asked: Option<&PlatformSettings>) -> Vec<Want> {
     let nodes = inventory.nodes.as_deref();
-    let want = |(name, usage): (&ImageName, &ImageUse)| match name {
+    let wants = inventory.images.iter().filter_map(|(name, usage)| match name {
         ImageName::Invalid(_) => None,
         ImageName::Valid(reference) => Some(want(reference, usage, nodes, platforms_asked)),
-    };
-    inventory.images.iter().filter_map(want).collect()
+    });
+    wants.collect()
 }
 
 /// An image to resolve, with the platforms, digests and pull secrets that matter for it. `nodes` are sorted by name.

@@ -130,7 +130,7 @@ impl Keychain {
                 credential: entry.kubelet_credential(),
                 source: AccessSource::PullSecret,
                 name: Some((*name).clone()),
-                namespace: Some(context.namespace.clone()),
+                namespace: Some(context.namespace.to_string()),
                 kubelet: true,
             })
             .collect();

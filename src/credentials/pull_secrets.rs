@@ -69,7 +69,7 @@ pub(super) struct ReadSecret {
 pub(super) struct PullSecrets {
     reader: Arc<dyn PullSecretReader>,
     secrets: OnceMap<(String, String), Arc<ReadSecret>>,
-    accounts: OnceMap<(String, String), Arc<AccountSecrets>>,
+    accounts: OnceMap<(Arc<str>, Arc<str>), Arc<AccountSecrets>>,
     notes: Mutex<Notes>,
 }
 
@@ -100,7 +100,7 @@ impl PullSecrets {
                     self.accounts.get_or_try(key, async { Ok::<_, Infallible>(Arc::new(read.await)) }).await;
                 names.as_ref().clone()
             }
-            _ => Some(context.secrets.clone()),
+            _ => Some(context.secrets.iter().map(ToString::to_string).collect()),
         }
     }
 

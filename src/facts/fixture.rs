@@ -34,21 +34,21 @@ pub(super) fn reference(text: &str) -> Reference {
 }
 
 pub(super) fn owner(kind: &str, name: &str, role: Role) -> UserKey {
-    let (api_version, namespace) = ("apps/v1".to_owned(), "shop".to_owned());
-    UserKey { api_version, kind: kind.to_owned(), namespace, name: Some(name.to_owned()), role }
+    let (api_version, namespace) = ("apps/v1".into(), "shop".into());
+    UserKey { api_version, kind: kind.into(), namespace, name: Some(name.into()), role }
 }
 
 pub(super) fn example(pod: &str, node: &str) -> Example {
-    let container = Some("web".to_owned());
-    Example { namespace: "shop".to_owned(), pod: pod.to_owned(), container, node: Some(node.into()) }
+    let container = Some("web".into());
+    Example { namespace: "shop".into(), pod: pod.into(), container, node: Some(node.into()) }
 }
 
 /// An image that Deployment `shop/web` uses in container `web`.
 pub(super) fn usage(written: &str) -> ImageUse {
     let mut usage = ImageUse::default();
     usage.written_as.insert(written.to_owned());
-    let container = Container { name: "web".to_owned(), kind: ContainerType::Container, pull_policy: None };
-    let user = User { pods: 1, containers: [container].into(), ..User::default() };
+    let container = Container { name: "web".into(), kind: ContainerType::Container, pull_policy: None };
+    let user = User { pods: 1, containers: Arc::new([container].into()), ..User::default() };
     usage.used_by.insert(owner("Deployment", "web", Role::Current), user);
     usage
 }
@@ -75,9 +75,9 @@ pub(super) fn runs(usage: &mut ImageUse, digest: &Digest, node: &str) {
 
 /// The pods of `shop` use these pull secrets for the image.
 pub(super) fn pull_secrets(usage: &mut ImageUse, secrets: &[&str]) {
-    let secrets: Vec<String> = secrets.iter().map(ToString::to_string).collect();
+    let secrets: Arc<[Arc<str>]> = secrets.iter().map(|&name| name.into()).collect();
     let context =
-        PullContext { namespace: "shop".to_owned(), secrets: secrets.clone(), service_account: None, failing: true };
+        PullContext { namespace: "shop".into(), secrets: secrets.clone(), service_account: None, failing: true };
     usage.contexts.insert(context);
     for user in usage.used_by.values_mut() {
         user.pull_secrets = secrets.clone();
@@ -201,7 +201,7 @@ pub(super) fn running_digest(kind: DigestKind, matches: bool) -> RunningDigest {
 pub(super) fn with_image(text: &str, usage: ImageUse) -> Inventory {
     let mut inventory = inventory();
     let name = Reference::parse(text).map_or_else(|_| ImageName::Invalid(text.to_owned()), ImageName::Valid);
-    inventory.images.insert(name, usage);
+    inventory.images.insert(name, usage.into());
     inventory
 }
 

@@ -114,6 +114,13 @@ impl Reference {
         self.repository.registry()
     }
 
+    /// Holds the name of its registry in common with others that are handed the same; any other than its own is ignored.
+    pub fn share_registry(&mut self, registry: &Arc<str>) {
+        if self.repository.registry == *registry {
+            self.repository.registry = Arc::clone(registry);
+        }
+    }
+
     /// The tag; `latest` when neither a tag nor a digest was written.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()

@@ -74,7 +74,7 @@ mod tests {
 
     fn job(reference: &str) -> Job {
         let failing = reference.ends_with("failing");
-        let context = PullContext { namespace: "n".into(), secrets: Vec::new(), service_account: None, failing };
+        let context = PullContext { namespace: "n".into(), secrets: [].into(), service_account: None, failing };
         let want = Want {
             reference: Reference::parse(reference).unwrap(),
             platforms: WantedPlatforms::All,

@@ -65,7 +65,7 @@ fn workloads(images: &[Image]) -> BTreeMap<Workload<'_>, Containers<'_>> {
     let mut workloads: BTreeMap<Workload<'_>, Containers<'_>> = BTreeMap::new();
     for image in images {
         for user in image.used_by.iter().filter(|user| user.role != Role::History) {
-            let workload = (user.namespace.as_deref(), user.kind.as_str(), user.name.as_deref(), &*user.api_version);
+            let workload = (user.namespace.as_deref(), &*user.kind, user.name.as_deref(), &*user.api_version);
             let containers = workloads.entry(workload).or_default();
             for name in names(user) {
                 containers.entry(name).or_default().insert(&image.reference);
@@ -78,7 +78,7 @@ fn workloads(images: &[Image]) -> BTreeMap<Workload<'_>, Containers<'_>> {
 /// The containers that name the image, or the field that does.
 fn names(user: &UsedBy) -> impl Iterator<Item = &str> {
     let path = user.path.as_deref().filter(|_| user.containers.is_empty());
-    user.containers.iter().map(|container| container.name.as_str()).chain(path)
+    user.containers.iter().map(|container| &*container.name).chain(path)
 }
 
 fn containers(old: Option<&Containers<'_>>, new: Option<&Containers<'_>>) -> Vec<ContainerChange> {

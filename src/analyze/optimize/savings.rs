@@ -219,7 +219,7 @@ fn pulled_always(used: &[&Image], spent: &[Spent]) -> Vec<Saving> {
 /// (<https://kubernetes.io/docs/concepts/containers/images/#imagepullpolicy-defaulting>).
 fn always(image: &Image, user: &UsedBy) -> impl Iterator<Item = String> {
     let default = if image.tag.as_deref() == Some("latest") { "Always" } else { "IfNotPresent" };
-    let owner: Vec<&str> = user.namespace.iter().chain(&user.name).map(String::as_str).collect();
+    let owner: Vec<&str> = user.namespace.iter().chain(&user.name).map(|word| &**word).collect();
     let pulled =
         user.containers.iter().filter(move |container| container.pull_policy.as_deref().unwrap_or(default) == "Always");
     pulled.map(move |container| [&owner[..], &[&container.name]].concat().join("/"))

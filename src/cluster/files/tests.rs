@@ -51,7 +51,7 @@ fn a_manifest_without_namespace_is_in_the_default_one() {
     assert_eq!(images(&inventory), ["docker.io/library/nginx:1.29"]);
     let usage = inventory.images.values().next().unwrap();
     let (key, _) = usage.used_by.first_key_value().unwrap();
-    assert_eq!((key.namespace.as_str(), key.name.as_deref()), ("default", Some("web")));
+    assert_eq!((&*key.namespace, key.name.as_deref()), ("default", Some("web")));
     assert_eq!(usage.contexts.first().unwrap().service_account.as_deref(), Some("robot"));
     assert_eq!(inventory.nodes, None);
     assert_eq!(inventory.namespaces.iter().collect::<Vec<_>>(), ["default"]);

@@ -1,13 +1,16 @@
 //! Custom resources: what an object of a kind that nobody knows beforehand uses.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::draft::{Access, Holder, Origin, Part};
-use super::pods::{PodUse, image_name};
-use super::{Builder, ObjectRef, placement};
-use crate::cluster::inventory::{Container, Field, Gap, ImageName, Placement};
+use super::draft::{Origin, Part};
+use super::manners::Access;
+use super::names::Names;
+use super::owners::Named;
+use super::pods::{PodUses, image_name};
+use super::{Builder, placement};
+use crate::cluster::inventory::{Container, Field, Gap, Placement};
 use crate::cluster::objects::{
-    CustomKind, CustomObject, FieldHolder, ImageField, Metadata, Resource, Workload, WorkloadReference,
+    CustomKind, CustomObject, FieldHolder, ImageField, Kind, Metadata, Resource, Workload, WorkloadReference,
 };
 use crate::vocabulary::{Certainty, GapScope};
 
@@ -35,14 +38,10 @@ impl Builder {
         if !is_admitted {
             return;
         }
-        let holder = ObjectRef {
-            api_version: kind.api_version().into(),
-            kind: kind.kind.as_str().into(),
-            namespace: namespace.into(),
-            name: metadata.name.as_deref().unwrap_or_default().into(),
-        };
-        let owner = ObjectRef::controller_of(metadata, namespace);
-        self.owners.know(holder.clone(), !is_namespaced, owner);
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let named = Named { api_version: &kind.api_version(), kind: &kind.kind, namespace, name: Some(name) };
+        let holder = self.common.owners.id(named);
+        self.common.owners.know(holder, !is_namespaced, Named::controller_of(metadata, namespace));
         if !self.scope.selects(metadata) || !self.seen.first(&kind.name(), namespace, metadata) {
             return;
         }
@@ -53,25 +52,22 @@ impl Builder {
             self.add_gap(not_searched(kind));
         }
         let part = rollout.map_or(Part::Idle, part);
-        if let Some(lender) = rollout.and_then(|rollout| lender(rollout.spec.workload_ref.as_ref()?, namespace)) {
-            self.loans.entry(lender).or_default().push((holder.clone(), part));
+        if let Some(reference) = rollout.and_then(|rollout| rollout.spec.workload_ref.as_ref())
+            && let Some((kind, name)) = lender(reference)
+        {
+            let named = Named { api_version: &kind.api_version(), kind: kind.kind, namespace, name: Some(name) };
+            let lender = self.common.owners.id(named);
+            self.loans.entry(lender).or_default().push((holder, part));
         } else if object.images.is_empty() {
             return;
         }
         self.workloads += 1;
-        self.owners.ask(&holder);
+        self.common.owners.ask(holder);
         let spec = rollout.and_then(|rollout| rollout.spec.template.as_ref()).map(|template| &template.spec);
-        let origin = Origin {
-            holder: Holder::Object(holder),
-            part,
-            placements: spec.map_or_else(|| vec![Placement::Anywhere], placement::placements),
-            access: access(object, is_namespaced),
-            pod: None,
-            node: None,
-        };
-        for (name, usage) in asked(&object.images) {
-            self.images.entry(name).or_default().add(&origin, usage);
-        }
+        let placements = self.shared(spec.map_or_else(|| vec![Placement::Anywhere], placement::placements));
+        let access = access(object, is_namespaced, &mut self.words);
+        let uses = asked(&object.images, &mut self.words);
+        self.add_uses(uses, &Origin { holder, part, placements, access, pod: None });
     }
 }
 
@@ -84,45 +80,41 @@ fn part(rollout: &Workload) -> Part {
     if rollout.spec.replicas == Some(0) { Part::Idle } else { Part::Active }
 }
 
-/// The workload whose template a Rollout takes in place of one of its own.
-fn lender(reference: &WorkloadReference, namespace: &str) -> Option<ObjectRef> {
+/// The workload whose template a Rollout takes in place of one of its own: its kind and its name.
+fn lender(reference: &WorkloadReference) -> Option<(&'static Kind, &str)> {
     let Resource::Workload(kind) = Resource::of(reference.api_version.as_deref()?, reference.kind.as_deref()?)? else {
         return None;
     };
-    Some(ObjectRef {
-        api_version: kind.api_version().into(),
-        kind: kind.kind.into(),
-        namespace: namespace.into(),
-        name: reference.name.as_deref()?.into(),
-    })
+    Some((kind, reference.name.as_deref()?))
 }
 
 /// Every pull secret that the object names counts for each of its images. Of an object without a namespace nobody
 /// knows in which one its pods will be.
-fn access(object: &CustomObject, is_namespaced: bool) -> Access {
-    let secrets = object.pull_secrets.clone();
-    match (is_namespaced, secrets.is_empty()) {
-        (false, _) => (Vec::new(), None),
-        (true, false) => (secrets, None),
-        (true, true) => (secrets, Some(object.service_account.clone().unwrap_or_else(|| "default".to_owned()))),
+fn access(object: &CustomObject, is_namespaced: bool, words: &mut Names) -> Access {
+    if !is_namespaced {
+        return Access::default();
     }
+    let secrets: Arc<[_]> = object.pull_secrets.iter().map(|secret| words.shared(secret)).collect();
+    let account = object.service_account.as_deref().unwrap_or("default");
+    let service_account = secrets.is_empty().then(|| words.shared(account));
+    Access { secrets, service_account }
 }
 
-fn asked(images: &[ImageField]) -> BTreeMap<ImageName, PodUse> {
-    let mut uses: BTreeMap<ImageName, PodUse> = BTreeMap::new();
+fn asked<'a>(images: &'a [ImageField], words: &mut Names) -> PodUses<'a> {
+    let mut uses = PodUses::new();
     for image in images {
         let Some(name) = image_name(&image.text) else { continue };
         let usage = uses.entry(name).or_default();
-        usage.written_as.insert(image.text.clone());
+        usage.written_as.insert(&image.text);
         let certainty = match &image.holder {
             FieldHolder::Container { name, kind, pull_policy } => {
-                let (name, pull_policy) = (name.clone(), pull_policy.clone());
-                usage.containers.insert(Container { name, kind: *kind, pull_policy });
+                let pull_policy = pull_policy.as_ref().map(|policy| words.shared(policy));
+                usage.containers.insert(Container { name: words.shared(name), kind: *kind, pull_policy });
                 Certainty::Certain
             }
             FieldHolder::Other => Certainty::Probable,
         };
-        let field = Field { certainty, path: Some(image.path.clone()) };
+        let field = Field { certainty, path: Some(image.path.as_str().into()) };
         usage.field = Field::better(usage.field.take(), Some(field));
     }
     uses

@@ -3,8 +3,11 @@
 //! Objects come in any order, one at a time, and are let go at once. What stays grows with distinct images, owners
 //! and nodes; of any other object only a hash of its name stays, so that one that is listed twice counts once.
 
+mod counts;
 mod custom;
 mod draft;
+mod images;
+mod manners;
 mod names;
 mod nodes;
 mod owners;
@@ -17,20 +20,25 @@ mod selector;
 #[cfg(test)]
 mod tests;
 mod unreadable;
+mod users;
 
 pub use owners::ObjectRef;
 pub use scope::Scope;
 pub use selector::{InvalidSelector, Selector};
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Display;
+use std::sync::Arc;
 
-use self::draft::{Access, Draft, Holder, Loans, Origin, Part};
+use self::draft::{Common, Loans, OfPod, Origin, Part};
+use self::images::Images;
+use self::manners::Access;
 use self::names::Names;
-use self::owners::Owners;
+use self::owners::Named;
+use self::pods::PodUses;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
-use super::inventory::{Example, Gap, ImageName, ImageUse, Inventory, NodeImage};
+use super::inventory::{Example, Gap, ImageName, ImageUse, Inventory, NodeImage, Placement};
 use super::objects::{Event, Idle, Kind, Metadata, Node, Pod, PodSpec, Resource, Workload};
 use crate::image::Reference;
 
@@ -39,9 +47,11 @@ use crate::image::Reference;
 pub struct Builder {
     scope: Scope,
     seen: Seen,
-    owners: Owners,
-    names: Names,
-    images: BTreeMap<ImageName, Draft>,
+    images: Images,
+    common: Common,
+    /// namespaces, and what containers, secrets and pull policies are called
+    words: Names,
+    placements: HashSet<Placement>,
     /// images of pods that nobody was told of
     unannounced: Vec<ImageName>,
     loans: Loans,
@@ -98,7 +108,7 @@ impl Builder {
     pub fn take_new(&mut self) -> Vec<(Reference, ImageUse)> {
         let names = std::mem::take(&mut self.unannounced).into_iter();
         let valid = names.filter_map(|name| {
-            let usage = self.images.get(&name)?.by_pods(&self.names);
+            let usage = self.images.get(&name)?.by_pods(&self.common);
             if let ImageName::Valid(reference) = name { Some((reference, usage)) } else { None }
         });
         valid.collect()
@@ -113,8 +123,8 @@ impl Builder {
     pub fn add_node(&mut self, node: &Node) {
         let Some(mut known) = nodes::node(node) else { return };
         if self.seen.first("Node", "", &node.metadata) {
-            known.name = self.names.shared(&known.name);
-            self.on_nodes.extend(nodes::images(node, &known.name, &mut self.names));
+            known.name = self.common.nodes.shared(&known.name);
+            self.on_nodes.extend(nodes::images(node, &known.name, &mut self.words));
             self.nodes.get_or_insert_default().push(known);
         }
     }
@@ -127,36 +137,33 @@ impl Builder {
             return;
         }
         self.pods += 1;
-        let holder = match ObjectRef::controller_of(metadata, namespace) {
-            Some(owner) => {
-                self.owners.ask(&owner);
-                Holder::Object(owner)
-            }
-            None => Holder::Loose(namespace.into()),
-        };
+        let owner = Named::controller_of(metadata, namespace);
+        let holder = self.common.owners.id(owner.unwrap_or_else(|| Named::loose_pods(namespace)));
+        if owner.is_some() {
+            self.common.owners.ask(holder);
+        }
         let node = pod.spec.node_name.as_deref().filter(|node| !node.is_empty());
+        let node = node.map(|node| self.common.nodes.id(node));
+        let example = Example {
+            namespace: self.words.shared(namespace),
+            pod: metadata.name.as_deref().unwrap_or_default().into(),
+            container: None,
+            node: node.map(|node| Arc::clone(self.common.nodes.get(node))),
+        };
         let placements = if node.is_some() { Vec::new() } else { placement::placements(&pod.spec) };
-        let node = node.map(|node| (self.names.id(node), self.names.shared(node))).unzip();
-        let pod_name = metadata.name.clone().unwrap_or_default();
-        let example = Example { namespace: namespace.to_owned(), pod: pod_name, container: None, node: node.1 };
         let origin = Origin {
             holder,
             part: Part::Pods,
-            placements,
-            access: access(&pod.spec, metadata.uid.is_some()),
-            pod: Some(example),
-            node: node.0,
+            placements: self.shared(placements),
+            access: access(&pod.spec, metadata.uid.is_some(), &mut self.words),
+            pod: Some(OfPod { example, is_ownerless: owner.is_none(), node }),
         };
-        for (name, usage) in pods::used(pod) {
-            match self.images.get_mut(&name) {
-                Some(draft) if draft.announced => draft.add(&origin, usage),
-                _ => {
-                    self.unannounced.push(name.clone());
-                    let draft = self.images.entry(name).or_default();
-                    draft.announced = true;
-                    draft.add(&origin, usage);
-                }
+        for (name, usage) in pods::used(pod, &mut self.words) {
+            let draft = self.images.draft(name.clone());
+            if !std::mem::replace(&mut draft.announced, true) {
+                self.unannounced.push(name);
             }
+            draft.add(&origin, usage, &mut self.common.manners);
         }
     }
 
@@ -171,34 +178,23 @@ impl Builder {
         if !self.scope.admits_namespace(namespace) {
             return;
         }
-        let owner = ObjectRef::controller_of(metadata, namespace);
+        let owner = Named::controller_of(metadata, namespace);
         let part = part(kind, workload, owner.is_some());
-        let object = ObjectRef {
-            api_version: kind.api_version().into(),
-            kind: kind.kind.into(),
-            namespace: namespace.into(),
-            name: metadata.name.as_deref().unwrap_or_default().into(),
-        };
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let named = Named { api_version: &kind.api_version(), kind: kind.kind, namespace, name: Some(name) };
+        let object = self.common.owners.id(named);
         // One that the selector leaves out still tells who owns the pods that it does not.
-        self.owners.know(object.clone(), false, owner);
+        self.common.owners.know(object, false, owner);
         if !self.admits(namespace, metadata) || !self.seen.first(kind.kind, namespace, metadata) {
             return;
         }
         self.workloads += 1;
-        self.owners.ask(&object);
+        self.common.owners.ask(object);
         let Some(spec) = workload.pod_spec(kind) else { return };
-        let placements = placement::placements(spec);
-        let origin = Origin {
-            holder: Holder::Object(object),
-            part,
-            placements,
-            access: access(spec, false),
-            pod: None,
-            node: None,
-        };
-        for (name, usage) in pods::asked(spec) {
-            self.images.entry(name).or_default().add(&origin, usage);
-        }
+        let placements = self.shared(placement::placements(spec));
+        let access = access(spec, false, &mut self.words);
+        let uses = pods::asked(spec, &mut self.words);
+        self.add_uses(uses, &Origin { holder: object, part, placements, access, pod: None });
     }
 
     /// Takes in an event; those that tell how a pull ended count.
@@ -210,7 +206,7 @@ impl Builder {
         if let Some((name, told)) = pulls::told(event)
             && self.seen.first("Event", namespace, &event.metadata)
         {
-            self.images.entry(name).or_default().pulls.add(event, told);
+            self.images.draft(name).pulls.get_or_insert_default().add(event, told);
         }
     }
 
@@ -227,30 +223,21 @@ impl Builder {
     /// Owners on the way to a top of which no more than the name is known: of kinds that are not listed, or not where
     /// they may be listed. Each may be answered with [`Builder::add_owner`], which may bring up others above it.
     pub fn unresolved_owners(&self) -> Vec<ObjectRef> {
-        self.owners.unresolved()
+        self.common.owners.unresolved()
     }
 
     /// Takes in an owner's metadata; `None` when they cannot be had, so that the way up ends there.
     pub fn add_owner(&mut self, owner: &ObjectRef, metadata: Option<&Metadata>) {
-        let cluster_scoped = metadata.is_some_and(|metadata| metadata.namespace.is_none());
-        let above = metadata.and_then(|metadata| ObjectRef::controller_of(metadata, &owner.namespace));
-        self.owners.know(owner.clone(), cluster_scoped, above);
+        let is_cluster_scoped = metadata.is_some_and(|metadata| metadata.namespace.is_none());
+        let above = metadata.and_then(|metadata| Named::controller_of(metadata, &owner.namespace));
+        self.common.owners.add(owner, is_cluster_scoped, above);
     }
 
     /// The inventory of all that was handed in; the same for any order in which it was.
     pub fn finish(mut self) -> Inventory {
-        self.images.values_mut().for_each(|draft| draft.lend(&self.loans));
-        self.images.retain(|_, draft| draft.is_used());
-        let mut busy = HashSet::new();
-        for draft in self.images.values() {
-            draft.mark_busy(&self.owners, &mut busy);
-        }
-        let busy: HashSet<ObjectRef> = busy.into_iter().cloned().collect();
-        let images = self
-            .images
-            .into_iter()
-            .map(|(name, draft)| (name, draft.finish(&self.owners, &busy, &self.names)))
-            .collect();
+        // What is made of the rest shall find its room.
+        drop((self.seen, self.words, self.placements, self.unannounced));
+        let images = self.images.finish(self.common, &self.loans);
         if let Some(nodes) = &mut self.nodes {
             nodes.sort_by(|one, other| one.name.cmp(&other.name));
         }
@@ -268,6 +255,26 @@ impl Builder {
             pods: self.pods,
             version: self.version,
         }
+    }
+
+    /// Takes in how a template uses its images.
+    fn add_uses(&mut self, uses: PodUses<'_>, origin: &Origin) {
+        for (name, usage) in uses {
+            self.images.draft(name).add(origin, usage, &mut self.common.manners);
+        }
+    }
+
+    /// `placements`, in common with all that have the same.
+    fn shared(&mut self, placements: Vec<Placement>) -> Vec<Placement> {
+        let known = &mut self.placements;
+        let shared = placements.into_iter().map(|placement| match known.get(&placement) {
+            Some(known) => known.clone(),
+            None => {
+                known.insert(placement.clone());
+                placement
+            }
+        });
+        shared.collect()
     }
 
     fn add_unreadable(&mut self, resource: Resource<'_>, metadata: &Metadata, why: &dyn Display) {
@@ -298,11 +305,12 @@ fn part(kind: &Kind, workload: &Workload, owned: bool) -> Part {
 }
 
 /// The pull secrets that `spec` names; the ServiceAccount where it names none and its pods were not `admitted` yet.
-fn access(spec: &PodSpec, admitted: bool) -> Access {
-    let secrets: Vec<_> = spec.image_pull_secrets.iter().filter_map(|secret| secret.name.clone()).collect();
+fn access(spec: &PodSpec, admitted: bool, words: &mut Names) -> Access {
+    let secrets = spec.image_pull_secrets.iter().filter_map(|secret| secret.name.as_deref());
+    let secrets: Arc<[_]> = secrets.map(|secret| words.shared(secret)).collect();
     if admitted || !secrets.is_empty() {
-        return (secrets, None);
+        return Access { secrets, service_account: None };
     }
     let account = spec.service_account_name.as_deref().filter(|name| !name.is_empty()).unwrap_or("default");
-    (secrets, Some(account.to_owned()))
+    Access { secrets, service_account: Some(words.shared(account)) }
 }

@@ -50,7 +50,7 @@ fn selected(mut terms: Vec<Term>) -> Placement {
     }
     terms.sort();
     terms.dedup();
-    if terms.is_empty() { Placement::Anywhere } else { Placement::Selected(terms) }
+    if terms.is_empty() { Placement::Anywhere } else { Placement::Selected(terms.into()) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! What a pod tells about each of its images: who asks for it, what runs of it, what waits for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::names::Names;
 use crate::cluster::inventory::{Container, Field, ImageName, ReportedAs};
 use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
 use crate::image::{Digest, Reference};
@@ -23,15 +25,15 @@ const EXEC_FORMAT: &str = "exec format error";
 
 /// How a pod, or a template's pods, use one image.
 #[derive(Debug, Default)]
-pub(super) struct PodUse {
+pub(super) struct PodUse<'a> {
     /// the spellings in the spec
-    pub written_as: SortedSet<String>,
+    pub written_as: SortedSet<&'a str>,
     /// the containers that name it
     pub containers: SortedSet<Container>,
     /// the digests that run
     pub running: SortedMap<Digest, Runs>,
     /// reason and message of those that wait, each with the first container by name
-    pub waiting: SortedMap<(String, String), String>,
+    pub waiting: SortedMap<(String, String), Arc<str>>,
     /// whether one of them waits for a pull
     pub failing: bool,
     /// of a custom resource: what names it
@@ -42,67 +44,81 @@ pub(super) struct PodUse {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Runs {
     /// the first by name
-    pub container: String,
+    pub container: Arc<str>,
     /// whether one of them has started
     pub started: bool,
     /// how the runtime reports it
     pub reported: ReportedAs,
 }
 
-/// The images of `spec`, by name. Empty names are left out: some controllers fill them in later.
-pub(super) fn asked(spec: &PodSpec) -> BTreeMap<ImageName, PodUse> {
-    let mut uses: BTreeMap<ImageName, PodUse> = BTreeMap::new();
-    for (spelling, container) in containers(spec) {
-        if let Some(name) = image_name(spelling) {
-            let usage = uses.entry(name).or_default();
-            usage.written_as.insert(spelling.to_owned());
-            usage.containers.insert(container);
-        }
-    }
-    uses
+/// What a pod's images, or a template's, are used for, by the image's name.
+pub(super) type PodUses<'a> = BTreeMap<ImageName, PodUse<'a>>;
+
+/// A container, or an image volume, that names an image.
+struct Asked<'a> {
+    image: ImageName,
+    spelling: &'a str,
+    container: Container,
+}
+
+/// The images of `spec`. Empty names are left out: some controllers fill them in later.
+pub(super) fn asked<'a>(spec: &'a PodSpec, words: &mut Names) -> PodUses<'a> {
+    uses(&containers(spec, words))
 }
 
 /// The images of `pod`, with what the kubelet says of them.
-pub(super) fn used(pod: &Pod) -> BTreeMap<ImageName, PodUse> {
-    let mut uses = asked(&pod.spec);
+pub(super) fn used<'a>(pod: &'a Pod, words: &mut Names) -> PodUses<'a> {
+    let asked = containers(&pod.spec, words);
+    let mut uses = uses(&asked);
     // What has ended does not run, and may be far behind what its tag names by now.
     let runs = !matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"));
-    let volumes: BTreeSet<ImageName> = volumes(&pod.spec).filter_map(|(spelling, _)| image_name(spelling)).collect();
-    for (spelling, container) in containers(&pod.spec) {
-        let Some(name) = image_name(spelling) else { continue };
-        let status = status_of(&pod.status, &container);
-        let digest = if runs { running(&pod.status, &container, status) } else { None };
-        if let (Some(found), Some(usage)) = (digest, uses.get_mut(&name)) {
+    let is_volume = |image: &ImageName| {
+        asked.iter().any(|asked| asked.container.kind == ContainerType::Volume && asked.image == *image)
+    };
+    for Asked { image, container, .. } in &asked {
+        let status = status_of(&pod.status, container);
+        let digest = if runs { running(&pod.status, container, status) } else { None };
+        if let (Some(found), Some(usage)) = (digest, uses.get_mut(image)) {
             usage.add_running(found, &container.name);
         }
         let Some((reason, message)) = status.and_then(waiting) else { continue };
         // A container also waits for the image volumes of its pod; the message tells for which.
-        let cause = quoted(&message).and_then(image_name).filter(|image| volumes.contains(image)).unwrap_or(name);
-        if let Some(usage) = uses.get_mut(&cause) {
+        let volume = quoted(&message).and_then(image_name).filter(is_volume);
+        if let Some(usage) = uses.get_mut(volume.as_ref().unwrap_or(image)) {
             usage.add_waiting(reason, message, &container.name);
         }
     }
     uses
 }
 
-impl PodUse {
-    fn add_running(&mut self, Found { digest, reported, started }: Found, container: &str) {
-        let new = || Runs { container: container.to_owned(), started, reported };
+fn uses<'a>(asked: &[Asked<'a>]) -> PodUses<'a> {
+    let mut uses = PodUses::new();
+    for Asked { image, spelling, container } in asked {
+        let usage = uses.entry(image.clone()).or_default();
+        usage.written_as.insert(spelling);
+        usage.containers.insert(container.clone());
+    }
+    uses
+}
+
+impl PodUse<'_> {
+    fn add_running(&mut self, Found { digest, reported, started }: Found, container: &Arc<str>) {
+        let new = || Runs { container: Arc::clone(container), started, reported };
         let runs = self.running.get_or_insert_with(digest, new);
         keep_first(&mut runs.container, container);
         runs.started |= started;
         runs.reported = runs.reported.max(reported);
     }
 
-    fn add_waiting(&mut self, reason: String, message: String, container: &str) {
+    fn add_waiting(&mut self, reason: String, message: String, container: &Arc<str>) {
         self.failing |= IMAGE_REASONS.contains(&reason.as_str());
-        keep_first(self.waiting.get_or_insert_with((reason, message), || container.to_owned()), container);
+        keep_first(self.waiting.get_or_insert_with((reason, message), || Arc::clone(container)), container);
     }
 }
 
-fn keep_first(first: &mut String, name: &str) {
-    if name < first.as_str() {
-        name.clone_into(first);
+fn keep_first(first: &mut Arc<str>, name: &Arc<str>) {
+    if name < first {
+        *first = Arc::clone(name);
     }
 }
 
@@ -120,28 +136,29 @@ pub(super) fn quoted(message: &str) -> Option<&str> {
     rest.split_once('"').map(|(name, _)| name)
 }
 
-/// Every container and image volume of `spec` that names an image, with its spelling.
-fn containers(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
+/// Every container and image volume of `spec` that names an image.
+fn containers<'a>(spec: &'a PodSpec, words: &mut Names) -> Vec<Asked<'a>> {
     let init = spec.init_containers.iter().map(|container| match container.restart_policy.as_deref() {
         Some("Always") => (container, ContainerType::Sidecar),
         _ => (container, ContainerType::Init),
     });
     let plain = spec.containers.iter().map(|container| (container, ContainerType::Container));
     let ephemeral = spec.ephemeral_containers.iter().map(|container| (container, ContainerType::Ephemeral));
-    let all = init.chain(plain).chain(ephemeral).filter_map(|(container, kind)| {
-        let pull_policy = container.image_pull_policy.clone();
-        Some((container.image.as_deref()?, Container { name: container.name.clone(), kind, pull_policy }))
-    });
-    all.chain(volumes(spec))
-}
-
-/// The image volumes of `spec`.
-fn volumes(spec: &PodSpec) -> impl Iterator<Item = (&str, Container)> {
-    spec.volumes.iter().filter_map(|volume| {
+    let containers = init
+        .chain(plain)
+        .chain(ephemeral)
+        .map(|(container, kind)| (&container.image, &container.name, kind, &container.image_pull_policy));
+    let volumes = spec.volumes.iter().filter_map(|volume| {
         let image = volume.image.as_ref()?;
-        let (name, pull_policy) = (volume.name.clone(), image.pull_policy.clone());
-        Some((image.reference.as_deref()?, Container { name, kind: ContainerType::Volume, pull_policy }))
-    })
+        Some((&image.reference, &volume.name, ContainerType::Volume, &image.pull_policy))
+    });
+    let asked = containers.chain(volumes).filter_map(|(spelling, name, kind, pull_policy)| {
+        let spelling = spelling.as_deref()?;
+        let image = image_name(spelling)?;
+        let pull_policy = pull_policy.as_ref().map(|policy| words.shared(policy));
+        Some(Asked { image, spelling, container: Container { name: words.shared(name), kind, pull_policy } })
+    });
+    asked.collect()
 }
 
 fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a ContainerStatus> {
@@ -151,7 +168,7 @@ fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a Con
         ContainerType::Ephemeral => &status.ephemeral_container_statuses,
         ContainerType::Volume => return None,
     };
-    list.iter().find(|status| status.name == container.name)
+    list.iter().find(|status| *status.name == *container.name)
 }
 
 /// A digest that a pod's status tells.
@@ -239,10 +256,11 @@ mod tests {
 
     #[test]
     fn spellings_of_one_image_are_one_use() {
-        let uses = asked(&pod(serde_json::json!({})).spec);
+        let pod = pod(serde_json::json!({}));
+        let uses = asked(&pod.spec, &mut Names::default());
         assert_eq!(uses.keys().collect::<Vec<_>>(), [&name("app"), &name("model:1")]);
         let app = &uses[&name("app")];
-        assert_eq!(app.written_as, SortedSet::from(["app".to_owned(), "app:latest".to_owned()]));
+        assert_eq!(app.written_as, SortedSet::from(["app", "app:latest"]));
         assert_eq!(app.containers.len(), 2);
     }
 
@@ -257,22 +275,24 @@ mod tests {
                 {"name": "b", "imageID": repo_digest, "state": {}, "lastState": {"terminated": {}}},
             ]})
         };
-        let uses = used(&pod(status("Running")));
+        let running = pod(status("Running"));
+        let uses = used(&running, &mut Names::default());
         let (digest, _) = digest_of(HEX).unwrap();
         for (image, container) in [("app", "a"), ("model:1", "m")] {
-            let runs = Runs { container: container.to_owned(), started: true, reported: ReportedAs::RepoDigest };
+            let runs = Runs { container: container.into(), started: true, reported: ReportedAs::RepoDigest };
             assert_eq!(uses[&name(image)].running, SortedMap::from([(digest.clone(), runs)]), "{image}");
         }
         for phase in ["Succeeded", "Failed"] {
-            assert!(used(&pod(status(phase))).values().all(|usage| usage.running.is_empty()), "{phase}");
+            let ended = pod(status(phase));
+            let uses = used(&ended, &mut Names::default());
+            assert!(uses.values().all(|usage| usage.running.is_empty()), "{phase}");
         }
     }
 
     #[test]
     fn only_reasons_about_images_count() {
-        let uses_in = |state: serde_json::Value| {
-            used(&pod(serde_json::json!({"containerStatuses": [{"name": "a", "state": state}]})))
-        };
+        let pod_in =
+            |state: serde_json::Value| pod(serde_json::json!({"containerStatuses": [{"name": "a", "state": state}]}));
         let waits =
             |reason: &str, message: &str| serde_json::json!({"waiting": {"reason": reason, "message": message}});
         for (state, image, failing) in [
@@ -287,7 +307,8 @@ mod tests {
                 false,
             ),
         ] {
-            let uses = uses_in(state.clone());
+            let pod = pod_in(state.clone());
+            let uses = used(&pod, &mut Names::default());
             let waiting: Vec<_> = uses.iter().filter(|(_, usage)| !usage.waiting.is_empty()).collect();
             assert_eq!(
                 waiting.iter().map(|(name, _)| *name).collect::<Vec<_>>(),

@@ -183,10 +183,10 @@ fn later<T: PartialOrd>(one: Option<(Timestamp, T)>, other: Option<(Timestamp, T
 fn example(event: &Event) -> Example {
     let object = &event.involved_object;
     let path = object.field_path.as_deref();
-    let container = path.and_then(|path| path.split_once('{')?.1.strip_suffix('}')).map(str::to_owned);
+    let container = path.and_then(|path| path.split_once('{')?.1.strip_suffix('}')).map(Into::into);
     Example {
-        namespace: object.namespace.clone().unwrap_or_default(),
-        pod: object.name.clone().unwrap_or_default(),
+        namespace: object.namespace.as_deref().unwrap_or_default().into(),
+        pod: object.name.as_deref().unwrap_or_default().into(),
         container,
         node: event.source.host.as_deref().filter(|host| !host.is_empty()).map(Into::into),
     }

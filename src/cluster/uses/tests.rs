@@ -96,7 +96,7 @@ fn each_image_of_the_recorded_cluster_is_there_once_with_its_users() {
     assert_eq!(usage(&inventory, "docker.io/library/nginx:latest").written_as, ["nginx".to_owned()].into());
     let busybox = usage(&inventory, "docker.io/library/busybox:latest");
     let container = busybox.used_by.values().flat_map(|user| user.containers.iter()).next().unwrap();
-    let pull_policy = Some("Always".to_owned());
+    let pull_policy = Some("Always".into());
     assert_eq!(*container, Container { name: "debugger".into(), kind: ContainerType::Ephemeral, pull_policy });
 }
 
@@ -124,7 +124,7 @@ fn what_runs_in_the_recorded_cluster_is_known_by_digest_and_node() {
     let web = usage(&inventory, "ghcr.io/acme/web:v3.2.1");
     let example = web.running.values().last().unwrap().examples.first().unwrap();
     let expected = ("web-6d4f9-ax0", Some("web"), Some("node-a"));
-    assert_eq!((example.pod.as_str(), example.container.as_deref(), example.node.as_deref()), expected);
+    assert_eq!((&*example.pod, example.container.as_deref(), example.node.as_deref()), expected);
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn five_pods_of_the_recorded_cluster_wait_for_their_images() {
     assert!(message.ends_with("no match for platform in manifest: not found"), "{message}");
     assert_eq!((broken.pods, broken.nodes.iter().map(|node| &**node).collect::<Vec<_>>()), (1, vec!["node-b"]));
     let owner = broken.owners.first().unwrap();
-    assert_eq!((owner.kind.as_str(), owner.namespace.as_str(), &owner.name), ("Pod", "shop", &None));
+    assert_eq!((&*owner.kind, &*owner.namespace, &owner.name), ("Pod", "shop", &None));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn events_of_the_recorded_cluster_tell_of_pulls() {
     assert_eq!((web.succeeded, web.cached, web.failed), (2, 0, 0));
     assert_eq!((web.last_duration_seconds, web.last_size_bytes), (Some(72.5), Some(187_334_512)));
     let (seconds, example) = web.slowest.as_ref().unwrap();
-    assert_eq!((*seconds, example.pod.as_str(), example.container.as_deref()), (72.5, "web-6d4f9-bx1", Some("c")));
+    assert_eq!((*seconds, &*example.pod, example.container.as_deref()), (72.5, "web-6d4f9-bx1", Some("c")));
     assert_eq!(
         (web.from.to_string(), web.to.to_string()),
         ("2026-11-20T09:00:00Z".into(), "2026-11-20T09:10:00Z".into())
@@ -176,7 +176,7 @@ fn pull_secrets_are_those_of_pods_or_else_of_templates() {
     let inventory = inventory(&recorded(), Scope::default());
     let context = |secrets: &[&str], service_account: Option<&str>, failing| PullContext {
         namespace: "shop".into(),
-        secrets: secrets.iter().map(|name| (*name).to_owned()).collect(),
+        secrets: secrets.iter().map(|&name| name.into()).collect(),
         service_account: service_account.map(Into::into),
         failing,
     };
@@ -193,8 +193,8 @@ fn pull_secrets_are_those_of_pods_or_else_of_templates() {
     }
     let (key, db) = usage(&inventory, "registry.example.com:5000/db/postgres:17").used_by.first_key_value().unwrap();
     assert_eq!(
-        (key.kind.as_str(), db.pull_secrets.as_slice()),
-        ("StatefulSet", &["legacy-pull", "does-not-exist"].map(String::from)[..])
+        (&*key.kind, &*db.pull_secrets),
+        ("StatefulSet", &["legacy-pull", "does-not-exist"].map(Into::into)[..])
     );
 }
 

@@ -56,8 +56,8 @@ fn cluster() -> Arc<Cluster> {
 }
 
 fn context(namespace: &str, secrets: &[&str], failing: bool) -> PullContext {
-    let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
-    PullContext { namespace: namespace.to_owned(), secrets, service_account: None, failing }
+    let secrets = secrets.iter().map(|&name| name.into()).collect();
+    PullContext { namespace: namespace.into(), secrets, service_account: None, failing }
 }
 
 /// What is to be tried, as `namespace/name user`, with `*` where the kubelet would.
@@ -162,7 +162,7 @@ const HUNTER: &str = r#"{"auths":{"r.io":{"username":"hunter","password":"hunter
 async fn a_template_falls_back_to_the_secrets_of_its_service_account() {
     let keychain = Keychain::new(Some(cluster()), LocalSources::default());
     for (account, expected) in [("builder", &["a/one one*", "/ -"][..]), ("absent", &["/ -*"])] {
-        let template = PullContext { service_account: Some(account.to_owned()), ..context("a", &[], false) };
+        let template = PullContext { service_account: Some(account.into()), ..context("a", &[], false) };
         assert_eq!(shown(&candidates(&keychain, "r.io/app", &[template]).await), expected, "{account}");
     }
 }

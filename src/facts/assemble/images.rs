@@ -12,7 +12,7 @@ use crate::vocabulary::{AccessOutcome, ErrorClass, ErrorStage, ImageStatus};
 
 /// The images, sorted by reference, and which of the nodes' images they are.
 pub(super) fn images(
-    uses: BTreeMap<ImageName, ImageUse>,
+    uses: BTreeMap<ImageName, Box<ImageUse>>,
     mut resolution: Option<&mut Resolution>,
     node_images: &NodeImages<'_>,
     cluster_fallback: bool,
@@ -103,7 +103,7 @@ fn from_cluster(reference: String, usage: &ImageUse, answer: Option<&Answer>) ->
         used_by: usage::used_by(usage),
         access: None,
         waiting: Some(usage::waiting(&usage.waiting)),
-        pulls: usage.pulls.as_ref().map(usage::pulls),
+        pulls: usage.pulls.as_deref().map(usage::pulls),
         on_nodes: None,
         errors: None,
     }

@@ -50,7 +50,7 @@ fn an_answer_is_joined_to_what_runs() {
 #[test]
 fn an_invalid_name_is_an_error_of_that_image_alone() {
     let mut inventory = web();
-    inventory.images.insert(ImageName::Invalid("UPPER/case".to_owned()), usage("UPPER/case"));
+    inventory.images.insert(ImageName::Invalid("UPPER/case".to_owned()), usage("UPPER/case").into());
     let facts = facts(&inventory, None);
     let image = facts.images.iter().find(|image| image.reference == "UPPER/case").unwrap();
     let error = &image.errors.as_ref().unwrap()[0];
@@ -231,15 +231,17 @@ fn tell(all: &[Told]) -> ImageFacts {
         let key = |image: &usize| ImageName::Valid(reference(&name(image)));
         match told {
             Told::User(image, by) => {
-                let key_of_user = UserKey { namespace: format!("ns{by}"), ..owner("Deployment", "x", Role::Current) };
-                let container = Container { name: format!("c{by}"), kind: ContainerType::Init, pull_policy: None };
+                let key_of_user =
+                    UserKey { namespace: format!("ns{by}").into(), ..owner("Deployment", "x", Role::Current) };
+                let container =
+                    Container { name: format!("c{by}").into(), kind: ContainerType::Init, pull_policy: None };
                 let usage = inventory.images.entry(key(image)).or_default();
                 let user: &mut User = usage.used_by.or_default(key_of_user);
                 user.pods += 1;
-                user.containers.insert(container);
+                std::sync::Arc::make_mut(&mut user.containers).insert(container);
                 usage.contexts.insert(PullContext {
-                    namespace: format!("ns{by}"),
-                    secrets: Vec::new(),
+                    namespace: format!("ns{by}").into(),
+                    secrets: [].into(),
                     service_account: None,
                     failing: false,
                 });

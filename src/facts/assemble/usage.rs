@@ -90,7 +90,7 @@ pub(in crate::facts) fn examples(examples: &SortedSet<inventory::Example>) -> Ve
             namespace: example.namespace.clone(),
             pod: example.pod.clone(),
             container: example.container.clone(),
-            node: example.node.as_deref().map(str::to_owned),
+            node: example.node.clone(),
         })
         .collect()
 }

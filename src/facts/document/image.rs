@@ -105,13 +105,13 @@ pub struct Running {
 #[serde(rename_all = "camelCase")]
 pub struct UsedBy {
     /// `apps/v1`
-    pub api_version: String,
+    pub api_version: Arc<str>,
     /// `Deployment`
-    pub kind: String,
+    pub kind: Arc<str>,
     /// its namespace; absent for cluster-scoped objects
-    pub namespace: Option<String>,
+    pub namespace: Option<Arc<str>>,
     /// its name; absent for ownerless pods taken together
-    pub name: Option<String>,
+    pub name: Option<Arc<str>>,
     /// its part
     pub role: Role,
     /// how many pods of it use the image
@@ -119,11 +119,11 @@ pub struct UsedBy {
     /// the containers that name the image
     pub containers: Vec<ContainerUse>,
     /// names of its pull secrets, in the order in which the kubelet tries them
-    pub pull_secrets: Vec<String>,
+    pub pull_secrets: Arc<[Arc<str>]>,
     /// custom resources only: whether the field surely holds an image
     pub certainty: Option<Certainty>,
     /// custom resources only: the field
-    pub path: Option<String>,
+    pub path: Option<Arc<str>>,
     /// ownerless pods only: the first by name
     pub examples: Option<Vec<Example>>,
 }
@@ -134,12 +134,12 @@ pub struct UsedBy {
 #[serde(rename_all = "camelCase")]
 pub struct ContainerUse {
     /// its name; of an image volume the volume's
-    pub name: String,
+    pub name: Arc<str>,
     /// by the list that holds it
     #[serde(rename = "type")]
     pub container_type: ContainerType,
     /// `Always`, `IfNotPresent` or `Never`; absent where the spec leaves it to the default
-    pub pull_policy: Option<String>,
+    pub pull_policy: Option<Arc<str>>,
 }
 
 /// A credential that was tried, by name, never by value.
@@ -242,11 +242,11 @@ pub struct ImageError {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Example {
     /// its namespace
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// its name
-    pub pod: String,
+    pub pod: Arc<str>,
     /// the container
-    pub container: Option<String>,
+    pub container: Option<Arc<str>>,
     /// the node that it runs on
-    pub node: Option<String>,
+    pub node: Option<Arc<str>>,
 }

@@ -113,9 +113,9 @@ impl<'a> View<'a> {
 
     /// The owner itself; of ownerless pods the examples.
     fn subjects_of(&self, key: &UserKey, pods: Option<&SortedSet<inventory::Example>>) -> Vec<Subject> {
-        let namespace = Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let namespace = Some(key.namespace.to_string()).filter(|namespace| !namespace.is_empty());
         let subject =
-            |name: &str| Subject { kind: key.kind.clone(), namespace: namespace.clone(), name: name.to_owned() };
+            |name: &str| Subject { kind: key.kind.to_string(), namespace: namespace.clone(), name: name.to_owned() };
         match &key.name {
             Some(name) => vec![subject(name)],
             None => {

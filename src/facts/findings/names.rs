@@ -43,22 +43,23 @@ fn suggestion(name: &str) -> Option<String> {
     [name.to_owned(), name.to_ascii_lowercase()].into_iter().find(|name| Reference::parse(name).is_ok())
 }
 
+/// What counts for this tag without a policy: the API server's default (Kubernetes: "Image pull policy").
+const DEFAULT: &str = "Always";
+
 fn mutable(view: &View<'_>) -> Draft {
     let implied = view.usage.written_as.iter().all(|written| !written.ends_with(":latest"));
-    // Without a policy the API server's default for this tag counts (Kubernetes: "Image pull policy").
-    let default = || "Always".to_owned();
-    let mut policies: BTreeSet<String> = view
+    let mut policies: BTreeSet<&str> = view
         .usage
         .used_by
         .values()
         .flat_map(|user| user.containers.iter())
-        .map(|container| container.pull_policy.clone().unwrap_or_else(default))
+        .map(|container| container.pull_policy.as_deref().unwrap_or(DEFAULT))
         .collect();
     if policies.is_empty() {
         // A custom resource's field tells no container.
-        policies.insert(default());
+        policies.insert(DEFAULT);
     }
-    let policies: Vec<String> = policies.into_iter().collect();
+    let policies: Vec<String> = policies.into_iter().map(str::to_owned).collect();
     let meaning = match policies.as_slice() {
         [only] if only == "Always" => "each start of a pod may bring another image",
         [only] if only == "Never" => "each node runs what was once put there",

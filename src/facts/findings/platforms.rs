@@ -61,7 +61,7 @@ pub(super) fn find(view: &View<'_>) -> Option<Draft> {
 }
 
 fn shall_run(view: &View<'_>, node: &Node) -> bool {
-    let on_each = view.usage.used_by.keys().any(|key| key.kind == "DaemonSet" && key.role == Role::Current);
+    let on_each = view.usage.used_by.keys().any(|key| &*key.kind == "DaemonSet" && key.role == Role::Current);
     let placements = &view.usage.placements;
     view.usage.is_on(node)
         || placements.contains(&Placement::On(Arc::clone(&node.name)))

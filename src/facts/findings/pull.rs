@@ -174,7 +174,7 @@ fn way_out(view: &View<'_>, code: FindingCode, nodes: &[String], word: Option<&W
 /// A new value for the secret that was refused, or a secret where there is none.
 fn credential(view: &View<'_>, registry: &str) -> String {
     let context = failing(view).next().or_else(|| view.usage.contexts.first());
-    let namespace = context.map_or("default", |context| context.namespace.as_str());
+    let namespace = context.map_or("default", |context| &*context.namespace);
     match context.and_then(|context| context.secrets.first()) {
         Some(secret) => remedy::create_secret(namespace, secret, registry),
         None => {

@@ -21,7 +21,7 @@ pub(super) fn set_image(view: &View<'_>, image: &str) -> Option<String> {
         .map(|container| format!("{}={image}", container.name))
         .collect();
     let name = name_of(view, key)?;
-    if SETTABLE.contains(&key.kind.as_str()) && !containers.is_empty() {
+    if SETTABLE.contains(&&*key.kind) && !containers.is_empty() {
         let (target, containers) = (target(key, &name), containers.join(" "));
         return Some(format!("kubectl{} set image {target} {containers}", in_namespace(key)));
     }
@@ -33,7 +33,7 @@ pub(super) fn set_image(view: &View<'_>, image: &str) -> Option<String> {
 pub(super) fn restart(view: &View<'_>) -> Option<String> {
     let key = *view.users().first()?;
     let name = name_of(view, key)?;
-    if RESTARTABLE.contains(&key.kind.as_str()) {
+    if RESTARTABLE.contains(&&*key.kind) {
         return Some(format!("kubectl{} rollout restart {}", in_namespace(key), target(key, &name)));
     }
     let waiting = view.usage.waiting.values().flat_map(|waiting| &waiting.examples);
@@ -82,7 +82,8 @@ fn target(key: &UserKey, name: &str) -> String {
 
 /// The user's name; of ownerless pods the first.
 fn name_of(view: &View<'_>, key: &UserKey) -> Option<String> {
-    key.name.clone().or_else(|| view.subjects_of(key, None).into_iter().next().map(|subject| subject.name))
+    let own = key.name.as_ref().map(ToString::to_string);
+    own.or_else(|| view.subjects_of(key, None).into_iter().next().map(|subject| subject.name))
 }
 
 fn in_namespace(key: &UserKey) -> String {

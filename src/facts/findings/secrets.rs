@@ -24,7 +24,9 @@ fn missing(views: &[View<'_>], resolution: &Resolution) -> Vec<Draft> {
             .usage
             .contexts
             .iter()
-            .flat_map(|context| context.secrets.iter().map(|secret| (context.namespace.clone(), secret.clone())))
+            .flat_map(|context| {
+                context.secrets.iter().map(|secret| (context.namespace.to_string(), secret.to_string()))
+            })
             .collect();
         for secret in named.into_iter().filter(|secret| resolution.missing_secrets.contains(secret)) {
             users.entry(secret).or_default().push(view);
@@ -84,7 +86,7 @@ fn secret_draft(
 ) -> Draft {
     let registry = views.iter().find_map(|view| view.reference).map_or("docker.io", |reference| reference.registry());
     let waiting = views.iter().flat_map(|view| view.usage.waiting.values());
-    let examples = waiting.flat_map(|waiting| &waiting.examples).filter(|pod| pod.namespace == namespace);
+    let examples = waiting.flat_map(|waiting| &waiting.examples).filter(|pod| &*pod.namespace == namespace);
     let subject = Subject { kind: "Secret".to_owned(), namespace: Some(namespace.to_owned()), name: name.to_owned() };
     let mut images: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
     images.sort();

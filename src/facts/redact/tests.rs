@@ -43,7 +43,7 @@ fn document(place: &str, text: &str) -> ImageFacts {
     resolution.documents.insert(looked.digest.clone(), looked);
     let mut inventory = fixture::with_image("ghcr.io/acme/web:v1", fixture::usage("ghcr.io/acme/web:v1"));
     if place == "reference" {
-        inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text));
+        inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text).into());
     }
     let mut facts = fixture::facts(&inventory, Some(&resolution));
     let message = text.to_owned();
@@ -207,7 +207,7 @@ fn strict_keeps_names_only_and_off_keeps_all() {
 fn an_invalid_reference_with_a_password_is_masked_alike_everywhere() {
     let mut inventory = fixture::inventory();
     for text in ["https://refuser:refpass@registry.corp/app", "https://zoe:other@registry.corp/app", "https://m/x"] {
-        inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text));
+        inventory.images.insert(ImageName::Invalid(text.to_owned()), fixture::usage(text).into());
     }
     let mut facts = fixture::facts(&inventory, None);
     redact(&mut facts);

@@ -102,7 +102,7 @@ async fn owners_of_unlisted_kinds_are_looked_up_by_their_metadata() {
     let inventory = found(&api, &scope).await.unwrap();
     let users = inventory.images.iter().filter(|(name, _)| name.to_string() == "ghcr.io/acme/canary:v1");
     let users: Vec<&UserKey> = users.flat_map(|(_, usage)| usage.used_by.keys()).collect();
-    let names: Vec<_> = users.iter().map(|user| (user.kind.as_str(), user.name.as_deref())).collect();
+    let names: Vec<_> = users.iter().map(|user| (&*user.kind, user.name.as_deref())).collect();
     assert_eq!(names, [("Gone", Some("x")), ("Platform", Some("blue"))], "the Rollout's own owner is the top");
     assert!(users[1].namespace.is_empty(), "it is cluster-scoped");
     assert_eq!(api.queries(GROUP).len(), 1);

@@ -156,6 +156,6 @@ fn from_repository<'a>(digests: impl IntoIterator<Item = &'a Digest>) -> SortedM
 }
 
 fn context(namespace: &str, secrets: &[&str], failing: bool) -> PullContext {
-    let secrets = secrets.iter().map(|name| (*name).to_owned()).collect();
-    PullContext { namespace: namespace.to_owned(), secrets, service_account: None, failing }
+    let secrets = secrets.iter().map(|&name| name.into()).collect();
+    PullContext { namespace: namespace.into(), secrets, service_account: None, failing }
 }

@@ -57,8 +57,8 @@ fn a_rollout_does_as_a_deployment_does() {
         ["Deployment shop/web template 0:", "Rollout shop/moved current 0: certain spec.workloadRef"]
     );
     let canary = usage(&inventory, "ghcr.io/acme/canary:v1");
-    assert_eq!(canary.contexts.first().unwrap().secrets, ["ghcr-pull"]);
-    assert_eq!(canary.used_by.values().next().unwrap().pull_secrets, ["ghcr-pull"]);
+    assert_eq!(*canary.contexts.first().unwrap().secrets, ["ghcr-pull".into()]);
+    assert_eq!(*canary.used_by.values().next().unwrap().pull_secrets, ["ghcr-pull".into()]);
     for rollout in &mut rollouts[..2] {
         rollout["spec"]["replicas"] = 0.into();
     }

@@ -69,7 +69,7 @@ fn ownerless_and_static_pods_are_one_entry_with_examples() {
     assert_eq!(lines(&pods), ["Pod n/* current 7: container c"]);
     let inventory = inventory(&pods, Scope::default());
     let user = usage(&inventory, "docker.io/library/i:latest").used_by.values().next().unwrap();
-    let names: Vec<_> = user.examples.iter().map(|example| example.pod.as_str()).collect();
+    let names: Vec<_> = user.examples.iter().map(|example| &*example.pod).collect();
     assert_eq!(names, ["p0", "p1", "p2", "p3", "p4"]);
 }
 
@@ -91,7 +91,7 @@ fn owners_that_are_not_listed_are_asked_for() {
     let top = UserKey {
         api_version: "x/v1".into(),
         kind: "App".into(),
-        namespace: String::new(),
+        namespace: "".into(),
         name: Some("top".into()),
         role: Role::Current,
     };
@@ -113,12 +113,12 @@ fn pods_tell_the_secrets_of_their_template() {
         let of = |context: &PullContext| (context.secrets.join("+"), context.service_account.clone());
         (secrets, usage.contexts.iter().map(of).collect::<Vec<_>>())
     };
-    let account = (String::new(), Some("default".to_owned()));
-    assert_eq!(contexts(std::slice::from_ref(&replica_set)), (vec![], vec![account]));
+    let account = (String::new(), Some("default".into()));
+    assert_eq!(contexts(std::slice::from_ref(&replica_set)), ([].into(), vec![account]));
     let mut objects = vec![replica_set, pod("p", &[]), pod("q", &["b", "a"]), pod("r", &["c"])];
     let expected = ["", "b+a", "c"].map(|secrets| (secrets.to_owned(), None));
     for _ in 0..objects.len() {
-        assert_eq!(contexts(&objects), (vec!["b".to_owned(), "a".to_owned()], expected.to_vec()));
+        assert_eq!(contexts(&objects), (["b".into(), "a".into()].into(), expected.to_vec()));
         objects.rotate_left(1);
     }
 }

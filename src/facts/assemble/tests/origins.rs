@@ -138,7 +138,7 @@ fn buildpacks_tell_in_json() {
 #[test]
 fn a_custom_resources_field_is_told() {
     let mut usage = usage("ghcr.io/acme/web:v1");
-    let field = Field { certainty: Certainty::Probable, path: Some("spec.image".to_owned()) };
+    let field = Field { certainty: Certainty::Probable, path: Some("spec.image".into()) };
     usage.used_by.insert(owner("Kafka", "events", Role::Template), User { field: Some(field), ..User::default() });
     let facts = facts(&with_image("ghcr.io/acme/web:v1", usage), None);
     let told: Vec<_> = facts.images[0].used_by.iter().map(|user| (user.certainty, user.path.as_deref())).collect();

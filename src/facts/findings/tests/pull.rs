@@ -44,7 +44,7 @@ fn the_kubelet_and_the_registry_agree_on_a_refusal() {
     let remedy = finding.remedy.unwrap();
     assert!(remedy.starts_with("kubectl -n shop create secret docker-registry ghcr-pull --docker-server=ghcr.io "));
     assert_eq!(finding.subjects[0].name, "web");
-    assert_eq!(finding.examples[0].pod, "web-node-a");
+    assert_eq!(&*finding.examples[0].pod, "web-node-a");
     assert_eq!(finding.first_seen.unwrap().0.to_string(), "2026-11-20T08:00:00Z");
     assert_eq!(finding.evidence["failedPulls"], 3);
 }

@@ -51,9 +51,9 @@ fn a_mutable_tag_is_told_with_what_it_means() {
     ] {
         let mut usage = usage(name);
         let container =
-            Container { name: "web".into(), kind: ContainerType::Container, pull_policy: policy.map(str::to_owned) };
+            Container { name: "web".into(), kind: ContainerType::Container, pull_policy: policy.map(Into::into) };
         for user in usage.used_by.values_mut() {
-            user.containers = [container.clone()].into();
+            user.containers = Arc::new([container.clone()].into());
         }
         let finding = only(FindingCode::MutableTag, &with_image(name, usage), None);
         assert!(finding.message.starts_with(words), "{}", finding.message);
@@ -185,7 +185,7 @@ fn a_platform_is_missing_where_a_pod_is_bound_or_a_daemon_set_puts_one() {
     for inventory in [
         placed(Placement::On("node-b".into()), "Deployment"),
         placed(Placement::Anywhere, "DaemonSet"),
-        placed(Placement::Selected(vec![("kubernetes.io/os".into(), vec!["linux".into()])]), "DaemonSet"),
+        placed(Placement::Selected([("kubernetes.io/os".into(), vec!["linux".into()])].into()), "DaemonSet"),
     ] {
         let finding = only(FindingCode::PlatformMissing, &inventory, Some(&missing));
         assert_eq!(finding.evidence["nodes"], serde_json::json!(["node-b"]));
@@ -195,7 +195,7 @@ fn a_platform_is_missing_where_a_pod_is_bound_or_a_daemon_set_puts_one() {
     for inventory in [
         placed(Placement::On("node-a".into()), "Deployment"),
         placed(Placement::Anywhere, "Deployment"),
-        placed(Placement::Selected(vec![("gpu".into(), vec!["yes".into()])]), "DaemonSet"),
+        placed(Placement::Selected([("gpu".into(), vec!["yes".into()])].into()), "DaemonSet"),
     ] {
         assert_eq!(codes(&find(&inventory, Some(&missing))), []);
     }
@@ -203,7 +203,7 @@ fn a_platform_is_missing_where_a_pod_is_bound_or_a_daemon_set_puts_one() {
 
 #[test]
 fn a_guess_raises_info_at_most() {
-    let field = |certainty| Some(Field { certainty, path: Some("spec.image".to_owned()) });
+    let field = |certainty| Some(Field { certainty, path: Some("spec.image".into()) });
     for (certainty, severity) in [(Certainty::Probable, Severity::Info), (Certainty::Certain, Severity::Warning)] {
         let mut inventory = running(&[("old", "node-a")]);
         let lost = answered(|answer| {
@@ -280,7 +280,7 @@ fn a_pull_is_slow_above_a_minute() {
     for (seconds, slow) in [(72.5, true), (60.0, false)] {
         let mut usage = usage(WEB);
         let at: jiff::Timestamp = "2026-11-20T09:00:00Z".parse().unwrap();
-        usage.pulls = Some(Pulls {
+        let pulls = Pulls {
             succeeded: 1,
             cached: 0,
             failed: 0,
@@ -289,7 +289,8 @@ fn a_pull_is_slow_above_a_minute() {
             last_duration_seconds: Some(seconds),
             last_size_bytes: None,
             slowest: Some((seconds, example("web-1", "node-a"))),
-        });
+        };
+        usage.pulls = Some(Box::new(pulls));
         let findings = find(&with_image(WEB, usage), None);
         assert_eq!(codes(&findings), if slow { vec![FindingCode::SlowPull] } else { vec![] });
     }

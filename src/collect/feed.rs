@@ -1,15 +1,16 @@
 //! What discovery finds, on its way to be resolved: images of pods at once, everything when all is known.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::Stream;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::wants::{want, wants};
+use super::wants::{Wants, references};
 use crate::clock::Stopwatch;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::live::Sighting;
 use crate::credentials::{CredentialsError, Keychain};
+use crate::image::Reference;
 use crate::resolve::Want;
 use crate::settings::PlatformSettings;
 
@@ -17,7 +18,7 @@ use crate::settings::PlatformSettings;
 pub(super) struct Feed<'a> {
     sender: UnboundedSender<Want>,
     keychain: Arc<Keychain>,
-    platforms: Option<&'a PlatformSettings>,
+    wants: Mutex<Wants<'a>>,
     watch: Stopwatch,
     first_at: OnceLock<u64>,
 }
@@ -32,15 +33,17 @@ impl<'a> Feed<'a> {
         let (sender, receiver) = unbounded_channel();
         let next = async |mut receiver: UnboundedReceiver<Want>| Some((receiver.recv().await?, receiver));
         let stream = futures::stream::unfold(receiver, next);
-        (Self { sender, keychain, platforms, watch, first_at: OnceLock::new() }, stream)
+        let wants = Mutex::new(Wants::new(platforms));
+        (Self { sender, keychain, wants, watch, first_at: OnceLock::new() }, stream)
     }
 
     /// Takes images of pods while others are still looked for.
     pub(super) fn sight(&self, sighting: Sighting<'_>) {
+        let mut wants = self.wants.lock().unwrap_or_else(PoisonError::into_inner);
         for (reference, usage) in sighting.images {
             // Until all hosts are known, a variable's credential may turn out to be meant for another.
             if !self.keychain.must_check(reference.registry()) {
-                self.put(want(&reference, &usage, sighting.nodes, self.platforms));
+                self.put(wants.want(&reference, &usage, sighting.nodes));
             }
         }
     }
@@ -50,9 +53,9 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// When a variable's credential may be meant for either of two hosts.
     pub(super) fn complete(self, inventory: &Inventory) -> Result<u64, CredentialsError> {
-        let wants = wants(inventory, self.platforms);
-        self.keychain.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
-        wants.into_iter().for_each(|want| self.put(want));
+        self.keychain.check_hosts(references(inventory).map(Reference::registry))?;
+        let mut wants = self.wants.lock().unwrap_or_else(PoisonError::into_inner);
+        wants.all(inventory).for_each(|want| self.put(want));
         Ok(*self.first_at.get_or_init(|| self.watch.elapsed_ms()))
     }
 

@@ -4,7 +4,7 @@ use futures::stream;
 
 use super::CollectError;
 use super::registries::Registries;
-use super::wants::wants;
+use super::wants::Wants;
 use crate::clock::Clock;
 use crate::cluster::inventory::{ImageName, ImageUse, Inventory};
 use crate::event::Events;
@@ -35,7 +35,7 @@ pub async fn inspect(
         let usage: &mut ImageUse = inventory.images.entry(name).or_default();
         usage.written_as.insert(text.clone());
     }
-    let wants = wants(&inventory, settings.platforms.as_ref());
+    let wants: Vec<_> = Wants::new(settings.platforms.as_ref()).all(&inventory).collect();
     let resolver = registries.resolver(None, Fallback::Partial);
     resolver.keychain.check_hosts(wants.iter().map(|want| want.reference.registry()))?;
     let resolution = resolve(stream::iter(wants), resolver, &events, stop).await;

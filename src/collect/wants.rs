@@ -1,6 +1,7 @@
 //! From what a cluster uses to what registries are asked.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use crate::cluster::inventory::{Gap, ImageName, ImageUse, Inventory, Node, wanted_platforms};
 use crate::image::{NodePlatform, Reference};
@@ -16,48 +17,62 @@ pub(super) fn references(inventory: &Inventory) -> impl Iterator<Item = &Referen
     })
 }
 
-/// Every image to resolve.
-pub(super) fn wants(inventory: &Inventory, platforms_asked: Option<&PlatformSettings>) -> Vec<Want> {
-    let nodes = inventory.nodes.as_deref();
-    let wants = inventory.images.iter().filter_map(|(name, usage)| match name {
-        ImageName::Invalid(_) => None,
-        ImageName::Valid(reference) => Some(want(reference, usage, nodes, platforms_asked)),
-    });
-    wants.collect()
+/// Turns uses into wants. Most images are wanted for the same platforms, and share them.
+pub(super) struct Wants<'a> {
+    /// the platforms that were asked for
+    asked: Option<&'a PlatformSettings>,
+    known: HashSet<Arc<[NodePlatform]>>,
 }
 
-/// An image to resolve, with the platforms, digests and pull secrets that matter for it. `nodes` are sorted by name.
-pub(super) fn want(
-    reference: &Reference,
-    usage: &ImageUse,
-    nodes: Option<&[Node]>,
-    platforms_asked: Option<&PlatformSettings>,
-) -> Want {
-    Want {
-        reference: reference.clone(),
-        platforms: platforms(nodes, usage, platforms_asked),
-        running: usage.running.iter().map(|(digest, pods)| (digest.clone(), pods.reported)).collect(),
-        contexts: usage.contexts.clone(),
+impl<'a> Wants<'a> {
+    /// `asked` are the platforms that were asked for.
+    pub(super) fn new(asked: Option<&'a PlatformSettings>) -> Self {
+        Self { asked, known: HashSet::new() }
     }
-}
 
-/// What was asked for, else the platforms of the nodes that the image may run on, else those of all nodes, else the
-/// usual ones.
-fn platforms(nodes: Option<&[Node]>, usage: &ImageUse, asked: Option<&PlatformSettings>) -> WantedPlatforms {
-    match asked {
-        Some(PlatformSettings::All) => return WantedPlatforms::All,
-        Some(PlatformSettings::These(platforms)) => {
-            return WantedPlatforms::These(platforms.iter().cloned().map(NodePlatform::from).collect());
+    /// Every image to resolve.
+    pub(super) fn all(&mut self, inventory: &Inventory) -> impl Iterator<Item = Want> {
+        let nodes = inventory.nodes.as_deref();
+        inventory.images.iter().filter_map(move |(name, usage)| match name {
+            ImageName::Invalid(_) => None,
+            ImageName::Valid(reference) => Some(self.want(reference, usage, nodes)),
+        })
+    }
+
+    /// An image to resolve, with the platforms, digests and pull secrets that matter for it. `nodes` are sorted by name.
+    pub(super) fn want(&mut self, reference: &Reference, usage: &ImageUse, nodes: Option<&[Node]>) -> Want {
+        Want {
+            reference: reference.clone(),
+            platforms: self.platforms(usage, nodes),
+            running: usage.running.iter().map(|(digest, pods)| (digest.clone(), pods.reported)).collect(),
+            contexts: usage.contexts.clone(),
         }
-        None => {}
     }
-    let every_node = || {
-        let nodes = nodes.unwrap_or_default().iter();
-        nodes.map(|node| node.platform.clone()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
-    };
-    let candidates = [wanted_platforms(nodes, usage).unwrap_or_default(), every_node()];
-    let chosen = candidates.into_iter().find(|platforms| !platforms.is_empty());
-    WantedPlatforms::These(chosen.unwrap_or_else(Inventory::default_platforms))
+
+    /// What was asked for, else what the nodes want.
+    fn platforms(&mut self, usage: &ImageUse, nodes: Option<&[Node]>) -> WantedPlatforms {
+        let platforms = match self.asked {
+            Some(PlatformSettings::All) => return WantedPlatforms::All,
+            Some(PlatformSettings::These(platforms)) => platforms.iter().cloned().map(NodePlatform::from).collect(),
+            None => by_nodes(usage, nodes),
+        };
+        let known = self.known.get(&*platforms).map(Arc::clone);
+        WantedPlatforms::These(known.unwrap_or_else(|| {
+            let platforms: Arc<[_]> = platforms.into();
+            self.known.insert(Arc::clone(&platforms));
+            platforms
+        }))
+    }
+}
+
+/// The platforms of the nodes that the image may run on, else those of all nodes, else the usual ones.
+fn by_nodes(usage: &ImageUse, nodes: Option<&[Node]>) -> Vec<NodePlatform> {
+    let of_image = wanted_platforms(nodes, usage).unwrap_or_default();
+    if !of_image.is_empty() {
+        return of_image;
+    }
+    let of_all: BTreeSet<_> = nodes.unwrap_or_default().iter().map(|node| &node.platform).collect();
+    if of_all.is_empty() { Inventory::default_platforms() } else { of_all.into_iter().cloned().collect() }
 }
 
 /// The gap that is left when images are described for platforms that nobody asked for.

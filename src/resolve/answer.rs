@@ -39,7 +39,7 @@ pub enum WantedPlatforms {
     /// for each that it offers
     All,
     /// for these; of each the best that the image offers
-    These(Vec<NodePlatform>),
+    These(Arc<[NodePlatform]>),
 }
 
 /// What was learned about a wanted image.

@@ -31,7 +31,7 @@ pub(super) fn choose(index: &Index, wanted: &WantedPlatforms) -> Vec<Choice> {
     };
     let mut served: BTreeMap<usize, Vec<NodePlatform>> = BTreeMap::new();
     let mut unserved = Vec::new();
-    for node in nodes {
+    for node in &**nodes {
         let fits = |entry: &IndexEntry| node.distance_to(entry.platform.as_ref()?, entry.os_version.as_deref());
         let distances = entries.iter().enumerate().filter_map(|(at, entry)| Some((fits(entry)?, at)));
         match distances.min() {
@@ -44,7 +44,7 @@ pub(super) fn choose(index: &Index, wanted: &WantedPlatforms) -> Vec<Choice> {
         served.extend(open.map(|(at, _)| (at, unserved.clone())));
     }
     let chosen = served.into_iter().filter_map(|(at, nodes)| {
-        Some(Choice { entry: (*entries.get(at)?).clone(), wanted: WantedPlatforms::These(nodes) })
+        Some(Choice { entry: (*entries.get(at)?).clone(), wanted: WantedPlatforms::These(nodes.into()) })
     });
     chosen.collect()
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use futures::future::try_join3;
+use futures::future::{try_join_all, try_join3};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::connect::Cluster;
 use super::error::DiscoveryError;
@@ -46,12 +46,10 @@ pub async fn discover(
         closed: BTreeSet::new(),
     };
     let found = Mutex::new(found);
-    let mut run = Run { cluster, scope, sighted, events, stop, found, named: Vec::new(), fallback: OnceCell::new() };
-    run.version().await?;
-    run.named = run.named().await?;
-    // Pods take longest, and without nodes nothing is told of their images. Everything else is read beside them.
-    let [pods, nodes] = [Resource::Pod, Resource::Node].map(|resource| Lane::new(&run, resource).walk());
-    try_join3(pods, nodes, run.others()).await?;
+    let (named, fallback, slots) = (OnceCell::new(), OnceCell::new(), Semaphore::new(cluster.limits().lists));
+    let run = Run { cluster, scope, sighted, events, stop, found, named, fallback, slots };
+    // Nothing waits for what it does not need: to a remote cluster it is a long way for each request.
+    try_join3(run.version(), run.built_in(), run.custom()).await?;
     run.finish().await
 }
 
@@ -71,10 +69,12 @@ pub(super) struct Run<'a> {
     pub(super) events: &'a Events,
     pub(super) stop: &'a Stop,
     found: Mutex<Found>,
-    /// the namespaces that the scope names, without those that do not exist
-    pub(super) named: Vec<String>,
+    /// the namespaces that the scope names, without those that do not exist; asked for once
+    named: OnceCell<Vec<String>>,
     /// what is looked at where a list of all namespaces is forbidden; asked for once
     fallback: OnceCell<Vec<String>>,
+    /// one for each list that may be read beside others
+    slots: Semaphore,
 }
 
 /// What was found so far.
@@ -111,14 +111,24 @@ impl Run<'_> {
         self.found().builder.add_gap(gap);
     }
 
-    /// Everything but pods and nodes, a few lists at a time.
-    async fn others(&self) -> Result<(), DiscoveryError> {
-        let custom = self.custom().await?;
-        let workloads = KINDS.iter().map(Resource::Workload).chain(custom.iter().map(Resource::Custom));
-        let lanes: Vec<_> =
-            workloads.chain([Resource::Event]).map(|resource| Lane::new(self, resource).walk()).collect();
-        let left = self.cluster.limits().lists.saturating_sub(2).max(1);
-        stream::iter(lanes).buffer_unordered(left).try_collect().await
+    /// What every cluster has. Pods come first, as they take longest, and nodes, as without them nothing is told of
+    /// images.
+    async fn built_in(&self) -> Result<(), DiscoveryError> {
+        let workloads = KINDS.iter().map(Resource::Workload);
+        let resources = [Resource::Pod, Resource::Node].into_iter().chain(workloads).chain([Resource::Event]);
+        try_join_all(resources.map(|resource| self.list(resource))).await.map(drop)
+    }
+
+    /// What this cluster has besides.
+    async fn custom(&self) -> Result<(), DiscoveryError> {
+        let kinds = self.custom_kinds().await?;
+        try_join_all(kinds.iter().map(|kind| self.list(Resource::Custom(kind)))).await.map(drop)
+    }
+
+    /// Lists a resource when its turn comes.
+    async fn list(&self, resource: Resource<'_>) -> Result<(), DiscoveryError> {
+        let _slot = self.slots.acquire().await;
+        Lane::new(self, resource).walk().await
     }
 
     /// `/version`, which shows at once whether the API server can be asked at all.
@@ -134,26 +144,36 @@ impl Run<'_> {
             // Some clusters refuse it; then the facts are without it.
             Err(RequestError::Refused(refusal)) if refusal.code != StatusCode::UNAUTHORIZED => Ok(()),
             Err(RequestError::Stopped) => Ok(()),
+            // Who lists something has been let in.
+            Err(_) if self.found().listed => Ok(()),
             Err(error) => Err(self.cluster.fatal(&error)),
         }
     }
 
     /// The namespaces that the scope names. One that does not exist has empty lists, which must not read as "no images".
-    async fn named(&self) -> Result<Vec<String>, DiscoveryError> {
-        let mut named = Vec::new();
-        for name in self.scope.namespaces.difference(&self.scope.excluded) {
-            let ask = Ask::json(path::object("v1", None, "namespaces", name), self.cluster.limits().object_bytes);
-            match self.cluster.get(&ask, self.stop).await {
-                Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => self.gap(gaps::missing_namespace(name)),
-                // Who may not read the namespace may well read what is in it.
-                Err(error) => {
-                    self.end_on_unauthorized(&error)?;
-                    named.push(name.clone());
-                }
-                Ok(_) => named.push(name.clone()),
+    pub(super) async fn named(&self) -> Result<&[String], DiscoveryError> {
+        let names = self.named.get_or_try_init(|| async {
+            let names = self.scope.namespaces.difference(&self.scope.excluded);
+            let checks: Vec<_> = names.map(|name| self.existing(name)).collect();
+            let checked = stream::iter(checks).buffered(self.cluster.limits().lists).try_collect::<Vec<_>>().await?;
+            Ok(checked.into_iter().flatten().collect())
+        });
+        names.await.map(Vec::as_slice)
+    }
+
+    /// The namespace `name`, unless it is known not to exist.
+    async fn existing(&self, name: &str) -> Result<Option<String>, DiscoveryError> {
+        let ask = Ask::json(path::object("v1", None, "namespaces", name), self.cluster.limits().object_bytes);
+        match self.cluster.get(&ask, self.stop).await {
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
+                self.gap(gaps::missing_namespace(name));
+                return Ok(None);
             }
+            // Who may not read the namespace may well read what is in it.
+            Err(error) => self.end_on_unauthorized(&error)?,
+            Ok(_) => {}
         }
-        Ok(named)
+        Ok(Some(name.to_owned()))
     }
 
     /// The namespaces to ask one by one: all, or the context's own when not even they may be listed.
@@ -181,7 +201,7 @@ impl Run<'_> {
     }
 
     /// The custom resources to list. That they cannot be told is a gap.
-    async fn custom(&self) -> Result<Vec<CustomKind>, DiscoveryError> {
+    async fn custom_kinds(&self) -> Result<Vec<CustomKind>, DiscoveryError> {
         if self.scope.without_custom_resources {
             return Ok(Vec::new());
         }

@@ -38,7 +38,7 @@ impl<'a> Lane<'a> {
         } else if self.run.scope.namespaces.is_empty() {
             self.everywhere().await?;
         } else {
-            for (namespace, refusal) in self.list_each(&self.run.named).await? {
+            for (namespace, refusal) in self.list_each(self.run.named().await?).await? {
                 self.closed(Some(&namespace), &refusal);
             }
         }

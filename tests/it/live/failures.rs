@@ -89,6 +89,17 @@ async fn a_server_that_never_answers_or_ends_is_given_up() {
 }
 
 #[tokio::test]
+async fn lists_wait_neither_for_the_version_nor_for_custom_resources() {
+    let api = Plan::recorded().start().await;
+    ["/version", "/apis"].into_iter().for_each(|path| api.always_fail(path, Fault::Silence));
+    let limits = ClusterLimits { request_timeout: Duration::from_millis(500), tries: 1, ..quick() };
+    let cluster = Cluster::connect(&connection(&api, limits)).await.unwrap();
+    let inventory = found_by(&cluster, &Scope::default()).await.unwrap();
+    assert_eq!((inventory.pods, inventory.workloads, inventory.version), (9, 9, None));
+    assert_eq!(inventory.gaps.iter().map(|gap| gap.reason.as_str()).collect::<Vec<_>>(), ["timeout"]);
+}
+
+#[tokio::test]
 async fn a_stopped_run_keeps_what_was_read() {
     let api = Plan::recorded().start().await;
     api.always_fail("/api/v1/events", Fault::Silence);

@@ -126,7 +126,7 @@ pub fn seal(
     facts.summary = tally.summary(&facts.findings);
     redactor.end(&mut facts);
     let digests: BTreeSet<&Digest> = packed.iter().map(|manifest| &manifest.digest).collect();
-    sealer.validator.check_beside(&facts, &digests, found)?;
+    sealer.validator.check_beside(&mut facts, &digests, found)?;
     let spool = std::mem::replace(&mut *sealer.done(), Done::new()).spool;
     Ok((facts.with_manifests(PackedManifests::of(packed, spool)), redactor.finish()))
 }

@@ -43,9 +43,10 @@ pub struct Verdict {
 pub struct BadSchema(#[source] Box<jsonschema::ValidationError<'static>>);
 
 /// The arrays that are validated element by element, and the schema's names of their elements.
-const ELEMENTS: [(&str, &str); 6] = [
+const ELEMENTS: [(&str, &str); 7] = [
     ("nodes", "Node"),
     ("images", "Image"),
+    ("usedBy", "UsedBy"),
     ("manifests", "Manifest"),
     ("unusedOnNodes", "UnusedImage"),
     ("findings", "Finding"),
@@ -81,10 +82,10 @@ impl Validator {
         Ok(Self { document: compile(schema)?, elements })
     }
 
-    /// Validates what is about to be written. One element at a time stands in memory a second time.
+    /// Validates what is about to be written.
     pub fn check(&self, facts: &ImageFacts) -> Result<(), Vec<Violation>> {
         let mut found = Vec::new();
-        self.check_elements(facts, &mut found);
+        self.check_elements(&mut facts.clone(), &mut found);
         for (at, manifest) in facts.manifests.iter().enumerate() {
             let violations = self.check_manifest(manifest).into_iter();
             found.extend(violations.map(|violation| violation.below(&format!("/manifests/{at}"))));
@@ -96,7 +97,7 @@ impl Validator {
     /// Validates all but the manifests, of which each was handed to [`Self::check_manifest`]; what that `found` counts.
     pub(super) fn check_beside<M>(
         &self,
-        facts: &ImageFacts<M>,
+        facts: &mut ImageFacts<M>,
         manifests: &BTreeSet<&Digest>,
         mut found: Vec<Violation>,
     ) -> Result<(), Vec<Violation>> {
@@ -108,24 +109,36 @@ impl Validator {
     /// Where `manifest` is not valid, from itself on.
     pub(super) fn check_manifest(&self, manifest: &Manifest) -> Vec<Violation> {
         let mut found = Vec::new();
-        if let Some((_, compiled)) = self.elements.iter().find(|(array, _)| *array == "manifests") {
-            collect(compiled, "", json(manifest), &mut found);
-        }
+        self.check_element("manifests", "", manifest, &mut found);
         found
     }
 
-    fn check_elements<M>(&self, facts: &ImageFacts<M>, found: &mut Vec<Violation>) {
+    /// One element at a time stands in memory a second time.
+    fn check_elements<M>(&self, facts: &mut ImageFacts<M>, found: &mut Vec<Violation>) {
         collect(&self.document, "", frame(facts), found);
-        for (array, compiled) in &self.elements {
-            let mut check = |at: usize, value: Value| collect(compiled, &format!("/{array}/{at}"), value, found);
-            match *array {
-                "nodes" => each(facts.nodes.as_deref().unwrap_or_default(), &mut check),
-                "images" => each(&facts.images, &mut check),
-                "unusedOnNodes" => each(facts.unused_on_nodes.as_deref().unwrap_or_default(), &mut check),
-                "findings" => each(&facts.findings, &mut check),
-                "gaps" => each(&facts.gaps, &mut check),
-                _ => {}
-            }
+        self.check_each("nodes", "", facts.nodes.as_deref().unwrap_or_default(), found);
+        for (at, image) in facts.images.iter_mut().enumerate() {
+            let place = format!("/images/{at}");
+            // A sidecar has as many users as there are workloads.
+            let users = std::mem::take(&mut image.used_by);
+            self.check_element("images", &place, image, found);
+            self.check_each("usedBy", &place, &users, found);
+            image.used_by = users;
+        }
+        self.check_each("unusedOnNodes", "", facts.unused_on_nodes.as_deref().unwrap_or_default(), found);
+        self.check_each("findings", "", &facts.findings, found);
+        self.check_each("gaps", "", &facts.gaps, found);
+    }
+
+    fn check_each(&self, array: &str, place: &str, elements: &[impl Serialize], found: &mut Vec<Violation>) {
+        for (at, element) in elements.iter().enumerate() {
+            self.check_element(array, &format!("{place}/{array}/{at}"), element, found);
+        }
+    }
+
+    fn check_element(&self, array: &str, place: &str, element: &impl Serialize, found: &mut Vec<Violation>) {
+        if let Some((_, compiled)) = self.elements.iter().find(|(name, _)| *name == array) {
+            collect(compiled, place, json(element), found);
         }
     }
 
@@ -180,10 +193,6 @@ fn frame<M>(facts: &ImageFacts<M>) -> Value {
         "gaps": [],
         "summary": facts.summary,
     })
-}
-
-fn each<T: Serialize>(elements: &[T], check: &mut impl FnMut(usize, Value)) {
-    elements.iter().enumerate().for_each(|(at, element)| check(at, json(element)));
 }
 
 /// What cannot become JSON is no valid element either: null is refused by every definition.

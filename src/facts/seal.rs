@@ -18,8 +18,8 @@ use crate::vocabulary::RedactionMode;
 
 /// How deep a manifest lies in the document, as its indented JSON shows it.
 const INDENT: &[u8] = b"    ";
-/// How many bytes of manifests are held in memory: those of some thousand images.
-const ROOM: usize = 8 << 20;
+/// How many bytes of manifests are held in memory: those of a thousand images or two.
+const ROOM: usize = 4 << 20;
 
 /// Seals manifests, each as soon as it was read, so that in the end nobody waits for thousands of them.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! What labels and annotations say of an image's build.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::RegexSet;
 
 use super::manifests::time;
 use crate::facts::document::Build;
@@ -43,6 +46,10 @@ const BUILDERS: &[(&str, &str)] = &[
     ("/bin/sh -c #(nop)", "docker"),
 ];
 
+/// The words of [`BUILDERS`], which a text is looked through for all at once.
+static WORDS: LazyLock<Option<RegexSet>> =
+    LazyLock::new(|| RegexSet::new(BUILDERS.iter().map(|(word, _)| regex::escape(word))).ok());
+
 /// What is said of the build; `None` when nothing is.
 ///
 /// An annotation goes before a label: labels are inherited from the base image, annotations are the image's own.
@@ -83,7 +90,7 @@ fn builder(config: &ImageConfig) -> Option<String> {
     }
     config.history.iter().rev().find_map(|step| {
         let texts = [step.created_by.as_deref(), step.comment.as_deref()];
-        let tells = |word: &str| texts.iter().flatten().any(|text| text.contains(word));
-        BUILDERS.iter().find(|(word, _)| tells(word)).map(|(_, builder)| (*builder).to_owned())
+        let told = texts.into_iter().flatten().flat_map(|text| WORDS.iter().flat_map(|words| words.matches(text)));
+        told.min().and_then(|first| BUILDERS.get(first)).map(|(_, builder)| (*builder).to_owned())
     })
 }

@@ -74,6 +74,11 @@ pub(super) fn may_be_in(text: &str) -> bool {
 
 /// The rule by which the value of something called `name` is a secret.
 pub(super) fn rule(name: &str) -> Option<Rule> {
+    // Most names hint at nothing.
+    if may_be_in(name) { rule_by_words(name) } else { None }
+}
+
+fn rule_by_words(name: &str) -> Option<Rule> {
     if name == "kubectl.kubernetes.io/last-applied-configuration" {
         return Some(Rule::SecretName);
     }
@@ -231,7 +236,7 @@ mod tests {
         ) {
             let name = parts.concat();
             let text = format!("{}{name}{}", around.0, around.1);
-            prop_assert!(rule(&name).is_none() || may_be_in(&text), "{text:?}");
+            prop_assert!(rule_by_words(&name).is_none() || (may_be_in(&name) && may_be_in(&text)), "{text:?}");
         }
     }
 

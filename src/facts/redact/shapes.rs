@@ -60,25 +60,43 @@ const AROUND: &[(Rule, &[&str], &str)] = &[
     (Rule::VendorToken, &["=="], r#"\\?"key\\?"\s*:\s*\\?"([A-Za-z0-9+/]{38}==)"#),
 ];
 
-/// The patterns of [`AROUND`], compiled.
-static COMPILED: LazyLock<Vec<(Rule, &[&str], Regex)>> = LazyLock::new(|| {
-    AROUND.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?))).collect()
-});
+/// [`AROUND`], ready to be looked for; as is what tokens are told by.
+pub(super) struct Patterns {
+    /// fits what holds any of the words
+    any: Regex,
+    pub(super) each: Vec<(Rule, &'static [&'static str], Regex)>,
+}
 
-/// Compiles a pattern. That all of them compile is a test's business.
-pub(super) fn compile(pattern: &str) -> Option<Regex> {
+impl Patterns {
+    /// Those that compile. That all of them do is a test's business.
+    pub(super) fn of(patterns: &'static [(Rule, &'static [&'static str], &'static str)]) -> Option<Self> {
+        let words = patterns.iter().flat_map(|(_, words, _)| words.iter());
+        let any = compile(&words.map(|word| regex::escape(word)).collect::<Vec<_>>().join("|"))?;
+        let each = patterns.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?)));
+        Some(Self { any, each: each.collect() })
+    }
+
+    /// Those that `text` may fit.
+    pub(super) fn near<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Rule, &'a Regex)> {
+        let each = if self.any.is_match(text.as_bytes()) { self.each.as_slice() } else { &[] };
+        let is_near = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        each.iter().filter(move |(_, words, _)| is_near(words)).map(|(rule, _, regex)| (*rule, regex))
+    }
+}
+
+/// The patterns of [`AROUND`].
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(AROUND));
+
+fn compile(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(pattern).unicode(false).size_limit(32 << 20).dfa_size_limit(16 << 20).build().ok()
 }
 
 /// Every secret in `text` that is told by its shape.
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
     tokens::find(text, spans);
-    for (rule, words, regex) in COMPILED.iter() {
-        if !words.iter().any(|word| text.contains(word)) {
-            continue;
-        }
+    for (rule, regex) in PATTERNS.iter().flat_map(|patterns| patterns.near(text)) {
         for found in regex.captures_iter(text.as_bytes()) {
-            let secrets = found.iter().skip(1).flatten().map(|group| span(text, &group, *rule));
+            let secrets = found.iter().skip(1).flatten().map(|group| span(text, &group, rule));
             spans.extend(secrets.filter(|span| !names::is_harmless(span.of(text))));
         }
     }
@@ -141,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(COMPILED.len(), AROUND.len());
+        assert_eq!(PATTERNS.as_ref().unwrap().each.len(), AROUND.len());
     }
 
     /// Ends in reasonable time only when every text is read a bounded number of times.

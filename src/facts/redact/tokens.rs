@@ -2,10 +2,8 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::Regex;
-
 use super::record::Rule;
-use super::shapes::compile;
+use super::shapes::Patterns;
 use super::span::Span;
 
 /// By rule: words of which each token of the pattern holds one, and the pattern.
@@ -83,27 +81,14 @@ const TOKENS: &[(Rule, &[&str], &str)] = &[
     (Rule::VendorToken, &[".webhook.office.com/"], r#"https://[0-9a-z-]{1,63}\.webhook\.office\.com/[^\s"']{20,}"#),
 ];
 
-/// [`TOKENS`], ready to be looked for.
-struct Patterns {
-    /// fits what holds any of the words
-    any: Regex,
-    each: Vec<(Rule, &'static [&'static str], Regex)>,
-}
-
-static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| {
-    let words = TOKENS.iter().flat_map(|(_, words, _)| words.iter());
-    let any = compile(&words.map(|word| regex::escape(word)).collect::<Vec<_>>().join("|"))?;
-    let each = TOKENS.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?))).collect();
-    Some(Patterns { any, each })
-});
+/// The patterns of [`TOKENS`].
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(TOKENS));
 
 /// Every token in `text`.
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    let Some(patterns) = PATTERNS.as_ref().filter(|patterns| patterns.any.is_match(text.as_bytes())) else { return };
-    let is_near = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    for (rule, _, regex) in patterns.each.iter().filter(|(_, words, _)| is_near(words)) {
+    for (rule, regex) in PATTERNS.iter().flat_map(|patterns| patterns.near(text)) {
         let found = regex.find_iter(text.as_bytes());
-        spans.extend(found.map(|found| Span::new(text, found.start(), found.end(), *rule)));
+        spans.extend(found.map(|found| Span::new(text, found.start(), found.end(), rule)));
     }
 }
 
@@ -117,8 +102,7 @@ mod tests {
 
     #[test]
     fn whatever_fits_a_pattern_holds_one_of_its_words_and_is_found() {
-        let patterns = PATTERNS.as_ref().unwrap();
-        assert_eq!(patterns.each.len(), TOKENS.len());
+        assert_eq!(PATTERNS.as_ref().unwrap().each.len(), TOKENS.len());
         for (rule, words, pattern) in TOKENS {
             let tokens = string_regex(&pattern.replace(r"\b", "")).unwrap();
             let mut runner = TestRunner::new(Config { cases: 32, ..Config::default() });

@@ -46,12 +46,15 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         self.lock().is_empty()
     }
 
-    /// Every key whose value was made, with it, in no order.
-    pub fn entries(&self) -> Vec<(K, V)>
-    where
-        K: Clone,
-    {
-        self.lock().iter().filter_map(|(key, cell)| Some((key.clone(), cell.get()?.clone()))).collect()
+    /// Takes out every key whose value was made, with it, in no order.
+    pub fn take_all(&self) -> impl Iterator<Item = (K, V)> {
+        let all = std::mem::take(&mut *self.lock());
+        let value = |cell: Arc<OnceCell<V>>| match Arc::try_unwrap(cell) {
+            Ok(cell) => cell.into_inner(),
+            // Somebody still waits for it.
+            Err(cell) => cell.get().cloned(),
+        };
+        all.into_iter().filter_map(move |(key, cell)| Some((key, value(cell)?)))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<K, Arc<OnceCell<V>>>> {

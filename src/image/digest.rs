@@ -86,11 +86,11 @@ impl Digest {
         self.0.split_once(':').map_or("", |(_, hex)| hex)
     }
 
-    /// The first half of SHA-256's 256 bits: enough to tell digests apart where there are millions. It proves nothing of
-    /// contents.
-    pub fn fingerprint(&self) -> u128 {
-        let first_half = self.hex().get(..32).unwrap_or_default();
-        u128::from_str_radix(first_half, 16).unwrap_or_default()
+    /// The first 64 bits: enough to count digests, as of a million two agree by chance once in 37 million times. It proves
+    /// nothing of contents.
+    pub fn fingerprint(&self) -> u64 {
+        let first = self.hex().get(..16).unwrap_or_default();
+        u64::from_str_radix(first, 16).unwrap_or_default()
     }
 
     /// The whole, `algorithm:hex`.
@@ -199,7 +199,7 @@ mod tests {
         verifier.update(b"a");
         verifier.update(b"bc");
         assert!(verifier.is_match());
-        assert_eq!(digest.fingerprint(), 0xe3b0_c442_98fc_1c14_9afb_f4c8_996f_b924);
+        assert_eq!(digest.fingerprint(), 0xe3b0_c442_98fc_1c14);
         let long = format!("sha512:{}", hex(&Sha512::digest(b"abc")));
         assert!(Digest::parse(&long).unwrap().matches(b"abc"));
     }

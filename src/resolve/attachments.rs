@@ -42,10 +42,10 @@ impl Lookups {
         lookups.flat_map(|lookup| lookup.failures.clone()).collect()
     }
 
-    /// Everything that was found, by what it is attached to.
-    pub(super) fn found(&self) -> BTreeMap<Digest, Attached> {
+    /// Takes out everything that was found, by what it is attached to.
+    pub(super) fn take_found(&self) -> BTreeMap<Digest, Attached> {
         let mut found: BTreeMap<Digest, Attached> = BTreeMap::new();
-        for ((_, digest), lookup) in self.0.entries() {
+        for ((_, digest), lookup) in self.0.take_all() {
             let attached = found.entry(digest).or_default();
             attached.attachments.extend(lookup.attached.attachments.iter().cloned());
             attached.checked.extend(&lookup.attached.checked);

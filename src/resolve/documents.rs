@@ -194,13 +194,17 @@ impl Documents {
         }
     }
 
-    /// Every document that was looked at.
-    pub(super) fn looked(&self) -> BTreeMap<Digest, Looked> {
+    /// Takes out every document that was looked at.
+    pub(super) fn take_looked(&self) -> BTreeMap<Digest, Looked> {
         let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
-            let looked = Looked { whole: parsed.whole().take(), ..parsed.look(&digest) };
+            let looked = match Arc::try_unwrap(parsed) {
+                Ok(parsed) => parsed.into_looked(digest.clone()),
+                // Somebody still looks at it.
+                Err(parsed) => Looked { whole: parsed.whole().take(), ..parsed.look(&digest) },
+            };
             (digest, looked)
         };
-        self.manifests.done.entries().into_iter().map(looked).collect()
+        self.manifests.done.take_all().map(looked).collect()
     }
 }
 
@@ -275,6 +279,12 @@ impl Parsed {
             config: self.config.get().cloned(),
             whole: None,
         }
+    }
+
+    fn into_looked(self, digest: Digest) -> Looked {
+        let Self { outline, media_type, config, whole, size: _ } = self;
+        let whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Looked { digest, media_type, outline, config: config.into_inner(), whole }
     }
 
     fn whole(&self) -> MutexGuard<'_, Option<Whole>> {

@@ -223,9 +223,9 @@ impl Run {
         gaps.extend(registries.iter().filter(|tally| tally.is_held).map(held));
         Resolution {
             answers: self.answers,
-            documents: self.shared.documents.looked(),
+            documents: self.shared.documents.take_looked(),
             attachments: self.shared.resolver.attachments,
-            attached: self.shared.lookups.found(),
+            attached: self.shared.lookups.take_found(),
             registries,
             cache_hits: self.shared.documents.stored.hits(),
             gaps,

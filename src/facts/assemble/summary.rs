@@ -24,11 +24,11 @@ pub(crate) struct LayerTally<'a> {
     /// out: it would be in the sum of what is there once, but not in the sum of what is referenced.
     wanted: HashSet<&'a Digest>,
     manifests: u64,
-    layers: HashMap<u128, u64>,
+    layers: HashMap<u64, u64>,
 }
 
 /// A layer by its digest's fingerprint, with its bytes.
-pub(crate) type LayerMark = (u128, u64);
+pub(crate) type LayerMark = (u64, u64);
 
 impl<'a> LayerTally<'a> {
     /// Nothing is counted yet of the manifests of `images`.

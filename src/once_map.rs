@@ -25,10 +25,13 @@ impl<K: Eq + Hash, V: Clone> OnceMap<K, V> {
         self.lock().get(key)?.get().cloned()
     }
 
-    /// Takes `value` for `key` unless there is one.
-    pub fn offer(&self, key: K, value: V) {
+    /// Takes `value` for `key` unless there is one. Returns the one that is there then.
+    pub fn offer(&self, key: K, value: V) -> V {
+        let mut map = self.lock();
+        let cell = map.entry(key).or_default();
         // That another value came first is as good.
-        let _ = self.lock().entry(key).or_default().set(value);
+        let _ = cell.set(value.clone());
+        cell.get().cloned().unwrap_or(value)
     }
 
     /// Lets go of `key`; those who wait for its value get it still.

@@ -72,10 +72,12 @@ impl Sealer {
 
     /// What was sealed of `looked`, which may be now; it is let go.
     fn take(&self, looked: &Looked) -> Option<Sealed> {
-        if looked.whole.is_some() {
+        let sealed = self.done().manifests.remove(&looked.digest);
+        sealed.or_else(|| {
+            looked.whole.as_ref()?;
             self.seal(looked);
-        }
-        self.done().manifests.remove(&looked.digest)
+            self.done().manifests.remove(&looked.digest)
+        })
     }
 
     fn done(&self) -> MutexGuard<'_, Done> {

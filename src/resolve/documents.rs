@@ -85,12 +85,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
         let flight = (source.repository.registry().to_owned(), key.clone());
         // On the heap: each layer would hold a request's large state once more, and poll it on the stack.
         let fetched = self.flights.get_or_try(flight.clone(), Box::pin(fetch)).await?;
-        if self.done.len() < self.most {
-            self.done.offer(key, fetched.clone());
-        }
+        // One stands for all who fetched it: what is added to it is added for all.
+        let kept = if self.done.len() < self.most { self.done.offer(key, fetched) } else { fetched };
         // Who comes later finds it on the shelf.
         self.flights.forget(&flight);
-        Ok(fetched)
+        Ok(kept)
     }
 }
 
@@ -102,8 +101,7 @@ impl Documents {
 
     /// Parses and keeps what was fetched.
     pub(super) async fn keep(&self, fetched: &Fetched) -> Result<Arc<Parsed>, Failure> {
-        let parsed = Arc::new(Parsed::new(fetched)?);
-        self.manifests.done.offer(fetched.digest.clone(), Arc::clone(&parsed));
+        let parsed = self.manifests.done.offer(fetched.digest.clone(), Arc::new(Parsed::new(fetched)?));
         self.stored.keep(&fetched.digest, &parsed.media_type, &fetched.bytes).await;
         Ok(parsed)
     }

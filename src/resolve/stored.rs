@@ -82,17 +82,18 @@ impl Stored {
 
     /// The manifest or index that `digest` names.
     pub(super) async fn manifest(&self, digest: &Digest) -> Option<Parsed> {
-        self.document(digest, |document| Parsed::parse(&document.bytes, Some(&document.media_type)).ok()).await
+        let parse = |document: &CachedDocument| Parsed::parse(&document.bytes, Some(&document.media_type)).ok();
+        self.counted(self.document(digest, parse).await)
     }
 
     /// The config that `descriptor` points at, if it is of the size that the descriptor says.
     pub(super) async fn config(&self, descriptor: &Descriptor) -> Option<ImageConfig> {
-        let size = descriptor.size;
         let parse = |document: &CachedDocument| {
-            let is_right = u64::try_from(document.bytes.len()) == Ok(size);
-            is_right.then(|| ImageConfig::parse(&document.bytes).ok())?
+            Some((ImageConfig::parse(&document.bytes).ok()?, u64::try_from(document.bytes.len()).ok()?))
         };
-        self.document(&descriptor.digest, parse).await
+        let (config, size) = self.document(&descriptor.digest, parse).await?;
+        // A descriptor that lies is no reason to forget what others describe well.
+        self.counted(Some(config).filter(|_| size == descriptor.size))
     }
 
     /// Keeps a document that was fetched, verified and parsed.
@@ -113,11 +114,16 @@ impl Stored {
         let cache = self.opened().await.filter(|cache| cache.has_document(digest))?;
         let document = self.reads.as_ref()?.document(digest).await?;
         let parsed = parse(&document);
-        match &parsed {
-            Some(_) => _ = self.hits.fetch_add(1, Relaxed),
-            None => cache.forget_document(digest),
+        if parsed.is_none() {
+            cache.forget_document(digest);
         }
         parsed
+    }
+
+    /// Counts what was had from the cache.
+    fn counted<T>(&self, had: Option<T>) -> Option<T> {
+        self.hits.fetch_add(u64::from(had.is_some()), Relaxed);
+        had
     }
 
     /// Writes what is to be kept a little later, unless that is about to be done.

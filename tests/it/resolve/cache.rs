@@ -10,9 +10,10 @@ use imagefacts::limits::Limits;
 use imagefacts::resolve::{Answer, Fallback, Resolution, Want};
 use imagefacts::stop::StopReason;
 use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus, Via};
+use serde_json::json;
 use tempfile::TempDir;
 
-use super::fake_registry::FakeRegistry;
+use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
 use super::{Bench, context, from_repository, want};
 
 /// A run with the cache in `directory`.
@@ -69,6 +70,23 @@ async fn a_warm_run_is_one_head_for_each_reference() {
         assert!(warm_answer.failures.is_empty());
         assert_eq!(format!("{:?}", warm.documents), format!("{:?}", cold.documents));
     }
+}
+
+#[tokio::test]
+async fn who_lies_about_a_configs_size_does_not_make_it_forgotten() {
+    let registry = FakeRegistry::start().await;
+    let good = registry.put_image("good", Some("1"), "linux/amd64", "app");
+    let config = json!({"mediaType": CONFIG, "digest": good.config, "size": 7});
+    let lie = json!({"schemaVersion": 2, "mediaType": MANIFEST, "layers": [], "config": config});
+    registry.put("lie", Some("1"), MANIFEST, &lie);
+    let directory = TempDir::new().unwrap();
+    let wants = |name: &str| vec![want(registry.reference(name), &["linux/amd64"])];
+    run(directory.path(), wants("good:1")).await;
+    let lying = run(directory.path(), wants("lie:1")).await;
+    assert_eq!((only(&lying).status, lying.cache_hits), (ImageStatus::Partial, 0));
+    registry.heads_and_gets();
+    let warm = run(directory.path(), wants("good:1")).await;
+    assert_eq!((registry.heads_and_gets(), warm.cache_hits), ((1, 0), 2));
 }
 
 #[tokio::test]

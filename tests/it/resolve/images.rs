@@ -94,6 +94,29 @@ async fn what_was_read_whole_is_shown_and_nothing_else() {
     assert!(kept.config.is_none());
 }
 
+#[tokio::test]
+async fn a_config_that_one_repository_gives_is_kept_whatever_another_does() {
+    // Whose answer comes first is a matter of chance.
+    for _ in 0..10 {
+        let registry = FakeRegistry::start().await;
+        let put = ["a", "b"].map(|repository| registry.put_image(repository, Some("1"), "linux/amd64", "app"));
+        assert_eq!(put[0].manifest, put[1].manifest);
+        registry.remove(&format!("a/blobs/{}", put[0].config));
+        let shown: Arc<Mutex<Vec<Looked>>> = Arc::default();
+        let shelf = Arc::clone(&shown);
+        let on_looked: OnLooked = Arc::new(move |looked| shelf.lock().unwrap().push(looked.clone()));
+        let bench = Bench { on_looked: Some(on_looked), ..Bench::new() };
+        let wants = ["a:1", "b:1"].map(|name| want(registry.reference(name), &["linux/amd64"]));
+        let resolution = bench.resolve_all(wants.into()).await;
+        assert_eq!(resolution.answers[&registry.reference("b:1")].status, ImageStatus::Resolved);
+        let kept = &resolution.documents[&put[1].manifest];
+        assert!(kept.config.is_some() && kept.whole.is_none());
+        let shown = shown.lock().unwrap();
+        assert_eq!(shown.len(), 1, "all that was read of it is shown once");
+        assert_eq!(config_of(&shown[0]).labels["name"], "app");
+    }
+}
+
 fn config_of(looked: &Looked) -> &ImageConfig {
     looked.whole.as_ref().unwrap().config.as_ref().unwrap()
 }

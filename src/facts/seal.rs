@@ -112,11 +112,12 @@ pub fn seal(
     let (mut tally, mut packed, mut found) = (LayerTally::of(&facts.images), Vec::new(), Vec::new());
     for (at, (looked, attached)) in manifests.enumerate() {
         let place = format!("/manifests/{at}");
-        let Some(Sealed { text, layers, hidden, mut violations }) = sealer.take(&looked) else {
+        let Some(Sealed { text, layers, mut hidden, mut violations }) = sealer.take(&looked) else {
             found.push(Violation { path: place, message: "it was let go before it was described".to_owned() });
             continue;
         };
-        let end = attached.map(|attached| {
+        let end = attached.map(|mut attached| {
+            hidden.extend(redact::hide_attached(sealer.mode, &mut attached.attachments));
             violations.extend(sealer.validator.check_manifest(&attached.clone().to(assemble::blank(&looked))));
             Packed::of(&ending(&attached))
         });
@@ -175,7 +176,8 @@ mod tests {
     use crate::facts::fixture;
     use crate::facts::{assemble, redact};
     use crate::image::{History, ImageConfig};
-    use crate::resolve::Resolution;
+    use crate::resolve::{self, Resolution};
+    use crate::vocabulary::{AttachmentKind, AttachmentVia};
 
     #[test]
     fn what_is_sealed_is_written_as_the_whole_would_be() {
@@ -191,6 +193,16 @@ mod tests {
             config.history.push(History { created_by: Some("RUN a \\\n  b".to_owned()), ..History::default() });
             *looked = fixture::with_config(looked.clone(), config);
         }
+        let attachment = resolve::Attachment {
+            kind: AttachmentKind::Sbom,
+            artifact_type: Some("application/x; token=hunter2".to_owned()),
+            digest: Digest::of(b"sbom"),
+            size: None,
+            via: AttachmentVia::Referrers,
+        };
+        let attached = resolve::Attached { attachments: vec![attachment], checked: [AttachmentVia::Referrers].into() };
+        resolution.attached =
+            resolution.documents.keys().take(1).map(|digest| (digest.clone(), attached.clone())).collect();
         let inventory = fixture::with_image("ghcr.io/acme/a:1", fixture::usage("ghcr.io/acme/a:1"));
         let assembled = || assemble(inventory.clone(), Some(resolution.clone()), fixture::context());
         let mut whole = assembled().whole();
@@ -204,7 +216,8 @@ mod tests {
             .chain(resolution.documents.values().take(1))
             .for_each(|looked| sealer.seal(looked));
         let (sealed, redactions) = seal(assembled(), &sealer).unwrap();
-        assert!(whole.manifests.len() >= 2 && of_whole.count >= 2);
+        assert!(whole.manifests.len() >= 2 && of_whole.count >= 3);
+        assert!(of_whole.redactions.iter().any(|redaction| redaction.place.ends_with("/attachments/0/artifactType")));
         let mut written = Vec::new();
         let text = sealed.text().unwrap();
         text.write(&mut written).unwrap();

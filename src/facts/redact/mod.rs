@@ -12,7 +12,7 @@ mod walk;
 
 pub use record::{Redaction, Redactions, Rule};
 
-use super::document::{ImageFacts, Manifest};
+use super::document::{Attachment, ImageFacts, Manifest};
 use crate::vocabulary::RedactionMode;
 pub(super) use record::Hidden;
 use record::Recorder;
@@ -72,6 +72,11 @@ impl Redactor {
 /// Masks the secrets in a manifest, wherever it will stand.
 pub(super) fn hide(mode: RedactionMode, manifest: &mut Manifest) -> Vec<Hidden> {
     mask(mode, |masker| walk::manifest(manifest, masker))
+}
+
+/// Masks the secrets in what is attached to a manifest.
+pub(super) fn hide_attached(mode: RedactionMode, attachments: &mut [Attachment]) -> Vec<Hidden> {
+    mask(mode, |masker| walk::attachments(attachments, masker))
 }
 
 fn mask(mode: RedactionMode, walk: impl FnOnce(&mut Masker)) -> Vec<Hidden> {

@@ -26,6 +26,8 @@ fn document(place: &str, text: &str) -> ImageFacts {
             config.healthcheck = Some(serde_json::json!({"Test": test, "Interval": 5}));
         }
         "author" => config.author = Some(text.to_owned()),
+        "stop signal" => config.stop_signal = Some(text.to_owned()),
+        "port" => config.exposed_ports = vec!["80/tcp".to_owned(), text.to_owned()],
         "history" | "comment" => {
             let text = Some(text.to_owned());
             let mut step = crate::image::History::default();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{Masker, hidden};
-use crate::facts::document::{Build, Config, Finding, Image, ImageFacts, Manifest};
+use crate::facts::document::{Attachment, Build, Config, Finding, Image, ImageFacts, Manifest};
 
 /// Masks every text that someone else wrote and that stands before the manifests.
 pub(super) fn begin<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
@@ -53,10 +53,18 @@ fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
 
 /// Masks every text of a manifest that someone else wrote. Places are told from the manifest on.
 pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
+    masker.text("/mediaType", &mut manifest.media_type);
+    for (at, entry) in manifest.entries.iter_mut().flatten().enumerate() {
+        masker.text(&format!("/entries/{at}/mediaType"), &mut entry.media_type);
+        optional(masker, &format!("/entries/{at}/osVersion"), &mut entry.os_version);
+    }
+    optional(masker, "/osVersion", &mut manifest.os_version);
+    texts(masker, "/osFeatures", manifest.os_features.iter_mut().flatten());
     if let Some(config) = &mut manifest.config {
         walk_config("/config", config, masker);
     }
     for (at, layer) in manifest.layers.iter_mut().flatten().enumerate() {
+        optional(masker, &format!("/layers/{at}/mediaType"), &mut layer.media_type);
         if let Some(step) = &mut layer.created_by {
             masker.step(&format!("/layers/{at}/createdBy"), step);
         }
@@ -76,6 +84,14 @@ pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
     if let Some(build) = &mut manifest.build {
         walk_build("/build", build, masker);
     }
+    attachments(manifest.attachments.as_deref_mut().unwrap_or_default(), masker);
+}
+
+/// Masks every text of what is attached to a manifest. Places are told from the manifest on.
+pub(super) fn attachments(attachments: &mut [Attachment], masker: &mut Masker) {
+    for (at, attachment) in attachments.iter_mut().enumerate() {
+        optional(masker, &format!("/attachments/{at}/artifactType"), &mut attachment.artifact_type);
+    }
 }
 
 fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
@@ -90,10 +106,10 @@ fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
     masker.arguments(&format!("{place}/entrypoint"), &mut config.entrypoint);
     masker.arguments(&format!("{place}/cmd"), &mut config.cmd);
     optional(masker, &format!("{place}/workingDir"), &mut config.working_dir);
-    for (at, path) in config.volumes.iter_mut().enumerate() {
-        masker.text(&format!("{place}/volumes/{at}"), path);
-    }
+    texts(masker, &format!("{place}/exposedPorts"), config.exposed_ports.iter_mut());
+    texts(masker, &format!("{place}/volumes"), config.volumes.iter_mut());
     walk_map(&format!("{place}/labels"), &mut config.labels, masker);
+    optional(masker, &format!("{place}/stopSignal"), &mut config.stop_signal);
     for (name, value) in config.healthcheck.iter_mut().flatten() {
         walk_json(&format!("{place}/healthcheck/{}", escaped(name)), value, masker);
     }
@@ -168,6 +184,12 @@ fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn texts<'a>(masker: &mut Masker, place: &str, texts: impl Iterator<Item = &'a mut String>) {
+    for (at, text) in texts.enumerate() {
+        masker.text(&format!("{place}/{at}"), text);
     }
 }
 

@@ -162,9 +162,7 @@ impl Validator {
         violations.truncate(MAX_VIOLATIONS);
         Ok(Verdict { violations, newer_version })
     }
-}
 
-impl Validator {
     /// JSON pointers to what this program's schema does not know, or does not allow.
     pub(super) fn unknown(&self, document: &Value) -> Vec<String> {
         self.document.iter_errors(document).map(|error| error.instance_path().to_string()).collect()

@@ -9,7 +9,7 @@ use imagefacts::image::Digest;
 use imagefacts::limits::Limits;
 use imagefacts::resolve::{Answer, Fallback, Resolution, Want};
 use imagefacts::stop::StopReason;
-use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus, Via};
+use imagefacts::vocabulary::{DigestKind, ErrorClass, ImageStatus};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -17,11 +17,11 @@ use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
 use super::{Bench, context, from_repository, want};
 
 /// A run with the cache in `directory`.
-async fn run(directory: &Path, wants: Vec<Want>) -> Resolution {
+pub(super) async fn run(directory: &Path, wants: Vec<Want>) -> Resolution {
     bench(directory).resolve_all(wants).await
 }
 
-fn bench(directory: &Path) -> Bench {
+pub(super) fn bench(directory: &Path) -> Bench {
     let mut bench = Bench::new();
     bench.cache = Some(Cache::at(directory, &Limits::default(), Clock::System));
     bench
@@ -43,7 +43,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A registry with a single-platform image, `one:1`, and one for two platforms, `two:1`.
-async fn registry() -> (FakeRegistry, Digest) {
+pub(super) async fn registry() -> (FakeRegistry, Digest) {
     let registry = FakeRegistry::start().await;
     registry.put_image("one", Some("1"), "linux/amd64", "one");
     let [a, b] = ["linux/amd64", "linux/arm64"].map(|platform| registry.put_image("two", None, platform, "two"));
@@ -253,57 +253,6 @@ async fn of_a_file_that_is_cut_only_what_is_missing_is_fetched() {
     assert_eq!((only(&again).status, again.cache_hits), (ImageStatus::Resolved, 3 - gets as u64));
     run(directory.path(), wants()).await;
     assert_eq!(registry.heads_and_gets(), (1, 0));
-}
-
-#[tokio::test]
-async fn when_its_registry_cannot_be_asked_an_earlier_answer_is_told_as_such() {
-    let directory = TempDir::new().unwrap();
-    let (registry, index) = registry().await;
-    let (reference, never) = (registry.reference("two:1"), registry.reference("two:never"));
-    let wants = || {
-        let mut wanted = want(reference.clone(), &["linux/amd64", "linux/s390x"]);
-        wanted.running = from_repository([&Digest::of(b"running"), &index]);
-        vec![wanted, want(never.clone(), &[])]
-    };
-    let cold = run(directory.path(), wants()).await;
-    let endpoint = cold.answers[&reference].named.clone().unwrap().endpoint;
-    drop(registry);
-    for fallback in [Fallback::BestEffort, Fallback::Cached] {
-        let mut bench = bench(directory.path());
-        bench.fallback = fallback;
-        let resolution = bench.resolve_all(wants()).await;
-        let answer = &resolution.answers[&reference];
-        assert_eq!(answer.failures[0].class, ErrorClass::Connect);
-        assert_eq!(resolution.answers[&never].status, ImageStatus::Failed);
-        if fallback == Fallback::BestEffort {
-            assert_eq!((answer.status, &answer.named), (ImageStatus::Failed, &None));
-            continue;
-        }
-        let named = answer.named.clone().unwrap();
-        assert_eq!((named.via, &named.digest, &named.endpoint), (Via::Cache, &index, &endpoint));
-        assert!(named.as_of.is_some() && answer.named_now().is_none());
-        assert_eq!((answer.status, resolution.cache_hits), (ImageStatus::Partial, 3));
-        assert_eq!(answer.variants, cold.answers[&reference].variants);
-        assert!(answer.missing.is_empty(), "what an old answer lacks may be there today");
-        assert_eq!(answer.running[&index].matches_resolved, Some(true));
-        assert_eq!(answer.running[&Digest::of(b"running")].matches_resolved, None);
-        assert_eq!(answer.failures.len(), 1, "{:?}", answer.failures);
-    }
-}
-
-#[tokio::test]
-async fn an_earlier_answer_serves_when_a_registry_hangs() {
-    let directory = TempDir::new().unwrap();
-    let (registry, _) = registry().await;
-    let reference = registry.reference("one:1");
-    run(directory.path(), vec![want(reference.clone(), &["linux/amd64"])]).await;
-    registry.silence("one/manifests/1");
-    let mut bench = bench(directory.path());
-    bench.fallback = Fallback::Cached;
-    bench.limits.image_timeout = std::time::Duration::from_millis(200);
-    let answer = bench.resolve_one(want(reference, &["linux/amd64"])).await;
-    assert_eq!((answer.status, answer.failures[0].class), (ImageStatus::Partial, ErrorClass::Timeout));
-    assert_eq!(answer.named.unwrap().via, Via::Cache);
 }
 
 #[tokio::test]

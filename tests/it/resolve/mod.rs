@@ -9,6 +9,7 @@ pub(crate) mod fake_registry;
 mod flights;
 mod growing;
 mod images;
+mod recall;
 mod running;
 mod soak;
 

@@ -141,9 +141,8 @@ impl Run<'_> {
                 }
                 Ok(())
             }
-            // Some clusters refuse it; then the facts are without it.
-            Err(RequestError::Refused(refusal)) if refusal.code != StatusCode::UNAUTHORIZED => Ok(()),
-            Err(RequestError::Stopped) => Ok(()),
+            // Some clusters refuse it; then the facts are without it. Whether we are let in is told by the lists.
+            Err(RequestError::Refused(_) | RequestError::Stopped) => Ok(()),
             // Who lists something has been let in.
             Err(_) if self.found().listed => Ok(()),
             Err(error) => Err(self.cluster.fatal(&error)),

@@ -61,6 +61,15 @@ struct Rule {
     fault: Fault,
 }
 
+/// The path of a rule that concerns all.
+const EVERY_PATH: &str = "*";
+
+impl Rule {
+    fn concerns(&self, asked: &Asked) -> bool {
+        (self.path == EVERY_PATH || self.path == asked.path) && asked.query.contains(self.query)
+    }
+}
+
 /// A request that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Asked {
@@ -207,6 +216,11 @@ impl FakeApi {
         self.fail(path, "", usize::MAX, fault);
     }
 
+    /// Accepts no credential any more, whatever is asked for.
+    pub(crate) fn refuse_credentials(&self) {
+        self.always_fail(EVERY_PATH, Fault::recorded(401, "unauthorized-401.json"));
+    }
+
     /// What was asked so far.
     pub(crate) fn log(&self) -> Vec<Asked> {
         self.shared.log.lock().unwrap().clone()
@@ -244,9 +258,7 @@ impl FakeApi {
 impl Shared {
     fn fault(&self, asked: &Asked) -> Option<Fault> {
         let mut rules = self.rules.lock().unwrap();
-        let rule = rules
-            .iter_mut()
-            .find(|rule| rule.left > 0 && rule.path == asked.path && asked.query.contains(rule.query))?;
+        let rule = rules.iter_mut().find(|rule| rule.left > 0 && rule.concerns(asked))?;
         rule.left -= 1;
         Some(rule.fault.clone())
     }

@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM: the first ends the run with what it has, a second ends the program at once.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
 
 use crate::bundle::Unfinished;
 use crate::exit::Exit;
@@ -12,18 +13,31 @@ pub(super) struct Watch {
 }
 
 /// Watches for signals until the program ends. Where the system does not let us, signals keep their default effect.
+///
+/// It has a thread of its own: a runtime's thread may be held up by a full pipe or a slow disk, and a signal is what such
+/// a run is ended with.
 pub(super) fn watch(stop: &Stop) -> Watch {
     let watch = Watch { unfinished: Arc::default() };
-    let Ok(mut signals) = Signals::new() else { return watch };
     let (stop, unfinished) = (stop.clone(), Arc::clone(&watch.unfinished));
-    tokio::spawn(async move {
-        stop.stop(signals.next().await);
-        let reason = signals.next().await;
-        if let Some(unfinished) = unfinished.get() {
-            unfinished.remove();
-        }
-        quit(Exit::stopped(reason));
-    });
+    let (ready, is_ready) = mpsc::channel();
+    let watching = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            let Ok(mut signals) = Signals::new() else { return };
+            // Nobody waits for it who has gone away.
+            let _ = ready.send(());
+            stop.stop(signals.next().await);
+            let reason = signals.next().await;
+            if let Some(unfinished) = unfinished.get() {
+                unfinished.remove();
+            }
+            quit(Exit::stopped(reason));
+        });
+    };
+    if thread::Builder::new().name("signals".to_owned()).spawn(watching).is_ok() {
+        // Fails when there is nothing to wait for.
+        let _ = is_ready.recv();
+    }
     watch
 }
 

@@ -17,7 +17,7 @@ use crate::vocabulary::RedactionMode;
 use super::masked::Masked;
 use super::{Told, print, signals};
 
-pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: CollectArgs, told: Told) -> anyhow::Result<Exit> {
     let settings = CollectSettings::new(args, told.registries.clone());
     let source = match settings.source.clone() {
         SourceSettings::Files(paths) => Source::Files(paths),
@@ -35,16 +35,16 @@ pub(super) async fn run(args: CollectArgs, told: &Told) -> anyhow::Result<Exit> 
 }
 
 /// Collects from `source`, shows how it goes, and prints where the bundle is.
-pub(super) async fn collect(source: Source, settings: CollectSettings, told: &Told) -> anyhow::Result<Exit> {
+pub(super) async fn collect(source: Source, settings: CollectSettings, told: Told) -> anyhow::Result<Exit> {
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     let watch = signals::watch(&stop);
     let output = settings.output.clone();
-    let events = events(&output, told, clock);
+    let events = events(&output, &told, clock);
     let collected = async {
         let destination = Destination::resolve(output.output.as_deref(), clock)?;
         watch.cleans_up(destination.unfinished());
-        let environment = told.environment.clone();
+        let environment = told.environment;
         anyhow::Ok(Collection { source, settings, environment, destination, clock }.run(&events, &stop).await?)
     };
     let outcome = match collected.await {

@@ -12,7 +12,7 @@ use crate::settings::{self, CollectSettings};
 
 use super::{Told, collect};
 
-pub(super) async fn run(args: DemoArgs, told: &Told) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: DemoArgs, told: Told) -> anyhow::Result<Exit> {
     let sample = Sample::new()?;
     let store = Store::memory();
     sample.fill(&store)?;
@@ -24,9 +24,9 @@ pub(super) async fn run(args: DemoArgs, told: &Told) -> anyhow::Result<Exit> {
     let told = Told {
         environment: clock.map(|(name, value)| (name.clone(), value.clone())).collect(),
         registries: BTreeMap::new(),
-        ..*told
+        ..told
     };
-    let done = collect::collect(source, settings, &told).await;
+    let done = collect::collect(source, settings, told).await;
     registry.stop().await;
     done
 }

@@ -22,9 +22,9 @@ struct Report<'a> {
     manifests: &'a [Manifest],
 }
 
-pub(super) async fn run(args: InspectArgs, told: &Told) -> anyhow::Result<Exit> {
+pub(super) async fn run(args: InspectArgs, told: Told) -> anyhow::Result<Exit> {
     let (references, format) = (args.references.clone(), args.output);
-    let settings = InspectSettings::new(args, told.registries.clone());
+    let settings = InspectSettings::new(args, told.registries);
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     signals::watch(&stop);

@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::future::Future;
 
 use anyhow::Context;
+use tokio::task::JoinError;
 
 use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
@@ -56,16 +57,16 @@ pub fn main(args: &[OsString]) -> Exit {
     let told = Told { environment, registries, quiet: cli.quiet, verbose: cli.verbose };
     logging::start(told.verbose);
     let done = match cli.command {
-        Command::Collect(args) => run(collect::run(*args, &told)),
-        Command::Inspect(args) => run(inspect::run(*args, &told)),
-        Command::Registry(RegistryCommand::Check(args)) => run(registry::check(*args, &told)),
+        Command::Collect(args) => run(collect::run(*args, told)),
+        Command::Inspect(args) => run(inspect::run(*args, told)),
+        Command::Registry(RegistryCommand::Check(args)) => run(registry::check(*args, told)),
         Command::Show(args) => show::run(args),
         Command::Diff(args) => diff::run(&args),
         Command::Optimize(args) => optimize::run(&args),
         Command::Validate(args) => validate::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Cache(args) => cache::run(args, &told),
-        Command::Demo(args) => run(demo::run(args, &told)),
+        Command::Demo(args) => run(demo::run(args, told)),
     };
     done.unwrap_or_else(|error| {
         print::error(&error);
@@ -73,13 +74,19 @@ pub fn main(args: &[OsString]) -> Exit {
     })
 }
 
-/// Runs what waits for the network.
-fn run(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+/// Runs what waits for the network, on the runtime's own threads: this one beside them would be one more than there are
+/// processors, and be woken for each image.
+fn run(work: impl Future<Output = anyhow::Result<Exit>> + Send + 'static) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads of this program cannot be started")?;
-    let done = runtime.block_on(work);
+    let done = match runtime.block_on(runtime.spawn(work)).map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        // A panic is a bug of ours: it ends the program as it would have without the other thread.
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(canceled)) => Err(canceled.into()),
+    };
     // A thread may still wait for stdin or a name server; nothing that it could bring matters any more.
     runtime.shutdown_background();
     done

@@ -10,9 +10,9 @@ use crate::stop::Stop;
 use super::{Told, print, signals};
 
 /// `imagefacts registry check`
-pub(super) async fn check(args: CheckArgs, told: &Told) -> anyhow::Result<Exit> {
+pub(super) async fn check(args: CheckArgs, told: Told) -> anyhow::Result<Exit> {
     let (targets, format) = (args.targets.clone(), args.output);
-    let settings = CheckSettings::new(args, told.registries.clone());
+    let settings = CheckSettings::new(args, told.registries);
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     signals::watch(&stop);

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::task::yield_now;
+
 use super::head::head;
 use super::stored::Stored;
 use super::{Looked, OnLooked, Whole};
@@ -183,12 +185,14 @@ impl Documents {
     }
 
     /// Shows what `digest` names if there is no more to be read of it, and lets it go.
-    pub(super) fn show(&self, digest: &Digest, parsed: &Parsed) {
+    pub(super) async fn show(&self, digest: &Digest, parsed: &Parsed) {
         let is_whole = parsed.outline.config().is_none() || parsed.config().is_some();
-        if let Some(on_looked) = self.on_looked.as_ref().filter(|_| is_whole)
-            && let Some(whole) = parsed.whole().take()
-        {
-            on_looked(&Looked { whole: Some(whole), ..parsed.look(digest) });
+        let Some(on_looked) = self.on_looked.as_ref().filter(|_| is_whole) else { return };
+        // It takes a while to look at, and others may have what is sent or read in no time.
+        yield_now().await;
+        let whole = parsed.whole().take();
+        if whole.is_some() {
+            on_looked(&Looked { whole, ..parsed.look(digest) });
         }
     }
 

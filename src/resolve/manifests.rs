@@ -73,7 +73,7 @@ impl Manifests {
                 true
             }
         };
-        documents.show(named, parsed);
+        documents.show(named, parsed).await;
         self.read_for = Some(wanted.clone());
     }
 
@@ -212,7 +212,7 @@ async fn fetch(documents: &Documents, source: Source<'_>, choice: Choice, is_nes
         Err(_) => Ok(()),
     };
     if let Ok(parsed) = &manifest {
-        documents.show(&choice.entry.descriptor.digest, parsed);
+        documents.show(&choice.entry.descriptor.digest, parsed).await;
     }
     Child { choice, is_nested, manifest, config }
 }

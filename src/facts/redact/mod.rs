@@ -2,6 +2,7 @@
 
 mod assignments;
 mod names;
+mod patterns;
 mod record;
 mod shapes;
 mod span;

@@ -2,16 +2,16 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::{Match, Regex, RegexBuilder};
+use regex::bytes::Match;
 
+use super::names;
+use super::patterns::{Patterns, Source};
 use super::record::Rule;
 use super::span::Span;
-use super::{names, tokens};
+use super::tokens::TOKENS;
 
 /// Secrets with something around them that stays: what is masked are the groups.
-///
-/// Of the words before each pattern a text must hold one, which is told much faster than whether it fits the pattern.
-const AROUND: &[(Rule, &[&str], &str)] = &[
+const AROUND: &[Source] = &[
     (
         Rule::HttpAuthorization,
         &["uthorization", "UTHORIZATION"],
@@ -60,41 +60,16 @@ const AROUND: &[(Rule, &[&str], &str)] = &[
     (Rule::VendorToken, &["=="], r#"\\?"key\\?"\s*:\s*\\?"([A-Za-z0-9+/]{38}==)"#),
 ];
 
-/// [`AROUND`], ready to be looked for; as is what tokens are told by.
-pub(super) struct Patterns {
-    /// fits what holds any of the words
-    any: Regex,
-    pub(super) each: Vec<(Rule, &'static [&'static str], Regex)>,
-}
-
-impl Patterns {
-    /// Those that compile. That all of them do is a test's business.
-    pub(super) fn of(patterns: &'static [(Rule, &'static [&'static str], &'static str)]) -> Option<Self> {
-        let words = patterns.iter().flat_map(|(_, words, _)| words.iter());
-        let any = compile(&words.map(|word| regex::escape(word)).collect::<Vec<_>>().join("|"))?;
-        let each = patterns.iter().filter_map(|(rule, words, pattern)| Some((*rule, *words, compile(pattern)?)));
-        Some(Self { any, each: each.collect() })
-    }
-
-    /// Those that `text` may fit.
-    pub(super) fn near<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Rule, &'a Regex)> {
-        let each = if self.any.is_match(text.as_bytes()) { self.each.as_slice() } else { &[] };
-        let is_near = |words: &[&str]| words.iter().any(|word| text.contains(word));
-        each.iter().filter(move |(_, words, _)| is_near(words)).map(|(rule, _, regex)| (*rule, regex))
-    }
-}
-
-/// The patterns of [`AROUND`].
-static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(AROUND));
-
-fn compile(pattern: &str) -> Option<Regex> {
-    RegexBuilder::new(pattern).unicode(false).size_limit(32 << 20).dfa_size_limit(16 << 20).build().ok()
-}
+/// What tokens are told by, and [`AROUND`].
+static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(TOKENS.iter().chain(AROUND)));
 
 /// Every secret in `text` that is told by its shape.
 pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    tokens::find(text, spans);
     for (rule, regex) in PATTERNS.iter().flat_map(|patterns| patterns.near(text)) {
+        if regex.captures_len() == 1 {
+            spans.extend(regex.find_iter(text.as_bytes()).map(|found| span(text, &found, rule)));
+            continue;
+        }
         for found in regex.captures_iter(text.as_bytes()) {
             let secrets = found.iter().skip(1).flatten().map(|group| span(text, &group, rule));
             spans.extend(secrets.filter(|span| !names::is_harmless(span.of(text))));
@@ -159,7 +134,9 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        assert_eq!(PATTERNS.as_ref().unwrap().each.len(), AROUND.len());
+        let compiled = PATTERNS.as_ref().unwrap().all();
+        let groups: Vec<bool> = compiled.map(|(_, regex)| regex.captures_len() > 1).collect();
+        assert_eq!(groups, [vec![false; TOKENS.len()], vec![true; AROUND.len()]].concat());
     }
 
     /// Ends in reasonable time only when every text is read a bounded number of times.

@@ -1,15 +1,10 @@
 //! Tokens that are told by their shape, and whose whole text is the secret.
 
-use std::sync::LazyLock;
-
+use super::patterns::Source;
 use super::record::Rule;
-use super::shapes::Patterns;
-use super::span::Span;
 
-/// By rule: words of which each token of the pattern holds one, and the pattern.
-///
-/// The words are what makes this fast: few texts hold any of them, and a text is read once to know.
-const TOKENS: &[(Rule, &[&str], &str)] = &[
+/// All of what fits is the secret.
+pub(super) const TOKENS: &[Source] = &[
     (
         Rule::PrivateKey,
         &["-----BEGIN "],
@@ -81,28 +76,17 @@ const TOKENS: &[(Rule, &[&str], &str)] = &[
     (Rule::VendorToken, &[".webhook.office.com/"], r#"https://[0-9a-z-]{1,63}\.webhook\.office\.com/[^\s"']{20,}"#),
 ];
 
-/// The patterns of [`TOKENS`].
-static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(TOKENS));
-
-/// Every token in `text`.
-pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    for (rule, regex) in PATTERNS.iter().flat_map(|patterns| patterns.near(text)) {
-        let found = regex.find_iter(text.as_bytes());
-        spans.extend(found.map(|found| Span::new(text, found.start(), found.end(), rule)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use proptest::string::string_regex;
     use proptest::test_runner::{Config, TestRunner};
 
+    use super::super::shapes::find;
     use super::*;
 
     #[test]
     fn whatever_fits_a_pattern_holds_one_of_its_words_and_is_found() {
-        assert_eq!(PATTERNS.as_ref().unwrap().each.len(), TOKENS.len());
         for (rule, words, pattern) in TOKENS {
             let tokens = string_regex(&pattern.replace(r"\b", "")).unwrap();
             let mut runner = TestRunner::new(Config { cases: 32, ..Config::default() });

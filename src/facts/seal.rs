@@ -1,10 +1,12 @@
 //! The last step before a document is written: masked, validated, and as small as it gets.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io::{self, Write};
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{Formatter as _, PrettyFormatter};
 
 use super::assemble::{self, Assembled, Attached, LayerMark, LayerTally};
 use super::document::ImageFacts;
@@ -16,10 +18,10 @@ use crate::packed::{Packed, Spool, Spooled};
 use crate::resolve::Looked;
 use crate::vocabulary::RedactionMode;
 
-/// How deep a manifest lies in the document, as its indented JSON shows it.
-const INDENT: &[u8] = b"    ";
 /// How many bytes of manifests are held in memory: those of a thousand images or two.
 const ROOM: usize = 4 << 20;
+/// How many bytes most manifests have as text.
+const ROOM_FOR_ONE: usize = 16 << 10;
 
 /// Seals manifests, each as soon as it was read, so that in the end nobody waits for thousands of them.
 #[derive(Debug)]
@@ -142,32 +144,13 @@ fn ending(attached: &Attached) -> Vec<u8> {
     text
 }
 
-/// JSON as it stands in the array of manifests.
+/// JSON as it stands in the array of manifests, indented as deep as it lies there.
 fn indented(value: &impl Serialize) -> Vec<u8> {
-    let mut text = Indented(Vec::new());
-    // Writing to memory does not fail, and what is no JSON is not valid.
-    let _ = serde_json::to_writer_pretty(&mut text, value);
-    text.0
-}
-
-/// Indents each line but the first. No line breaks are in JSON's strings.
-struct Indented(Vec<u8>);
-
-impl Write for Indented {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for (at, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            if at > 0 {
-                self.0.push(b'\n');
-                self.0.extend(INDENT);
-            }
-            self.0.extend(line);
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let (mut text, mut formatter) = (Vec::with_capacity(ROOM_FOR_ONE), PrettyFormatter::new());
+    // Writing to nowhere and to memory does not fail, and what is no JSON is not valid.
+    let _ = formatter.begin_object(&mut io::sink()).and_then(|()| formatter.begin_array(&mut io::sink()));
+    let _ = value.serialize(&mut Serializer::with_formatter(&mut text, formatter));
+    text
 }
 
 #[cfg(test)]

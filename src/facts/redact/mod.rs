@@ -13,6 +13,8 @@ mod walk;
 
 pub use record::{Redaction, Redactions, Rule};
 
+use std::fmt::Arguments;
+
 use super::document::{Attachment, ImageFacts, Manifest};
 use crate::vocabulary::RedactionMode;
 pub(super) use record::Hidden;
@@ -96,19 +98,19 @@ struct Masker {
 
 impl Masker {
     /// Words: a message, a reference, a command.
-    fn text(&mut self, place: &str, text: &mut String) {
+    fn text(&mut self, place: Arguments<'_>, text: &mut String) {
         let spans = secrets(text);
         self.apply(place, text, spans);
     }
 
     /// A value that the image's author chose: strict mode masks it all.
-    fn value(&mut self, place: &str, text: &mut String) {
+    fn value(&mut self, place: Arguments<'_>, text: &mut String) {
         let spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
         self.apply(place, text, spans);
     }
 
     /// A build step.
-    fn step(&mut self, place: &str, text: &mut String) {
+    fn step(&mut self, place: Arguments<'_>, text: &mut String) {
         let mut spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
         if !self.strict {
             assignments::find_in_step(text, &mut spans);
@@ -117,7 +119,7 @@ impl Masker {
     }
 
     /// The value of something with a name: a label or an annotation.
-    fn named(&mut self, place: &str, name: &str, text: &mut String) {
+    fn named(&mut self, place: Arguments<'_>, name: &str, text: &mut String) {
         // Whom a label names is no secret: only a program's own accounts are masked.
         let rule = names::rule(name).filter(|rule| *rule != Rule::AccountName);
         let spans = self.of_pair(rule, text, 0);
@@ -125,14 +127,14 @@ impl Masker {
     }
 
     /// `NAME=value`
-    fn variable(&mut self, place: &str, text: &mut String) {
+    fn variable(&mut self, place: Arguments<'_>, text: &mut String) {
         let Some((name, value)) = text.split_once('=') else { return self.value(place, text) };
         let spans = self.of_pair(names::rule(name), value, name.len() + 1);
         self.apply(place, text, spans);
     }
 
     /// The words of a command, which tell more together than alone: `-u user:password`, `--password hunter2`.
-    fn arguments(&mut self, place: &str, words: &mut [String]) {
+    fn arguments(&mut self, place: Arguments<'_>, words: &mut [String]) {
         let joined = merged(secrets(&words.join(" ")));
         // In the words' order: what lies before a word is not looked at again.
         let (mut left, mut offset, mut after_secret_flag) = (joined.as_slice(), 0, None);
@@ -152,7 +154,7 @@ impl Masker {
                 end: span.end.min(end) - offset,
                 rule: span.rule,
             }));
-            self.apply(&format!("{place}/{at}"), word, spans);
+            self.apply(format_args!("{place}/{at}"), word, spans);
             offset = end + 1;
         }
     }
@@ -172,13 +174,13 @@ impl Masker {
         spans
     }
 
-    fn apply(&mut self, place: &str, text: &mut String, spans: Vec<Span>) {
+    fn apply(&mut self, place: Arguments<'_>, text: &mut String, spans: Vec<Span>) {
         let spans = merged(spans);
         if spans.is_empty() {
             return;
         }
         for span in &spans {
-            self.hidden.push(Hidden { rule: span.rule, place: place.into(), value: span.of(text).into() });
+            self.hidden.push(Hidden { rule: span.rule, place: place.to_string().into(), value: span.of(text).into() });
         }
         *text = masked(text, &spans);
     }

@@ -1,6 +1,7 @@
 //! Where in a document text from outside stands, in the document's order.
 
 use std::collections::BTreeMap;
+use std::fmt::Arguments;
 
 use serde_json::Value;
 
@@ -10,9 +11,9 @@ use crate::facts::document::{Attachment, Build, Config, Finding, Image, ImageFac
 /// Masks every text that someone else wrote and that stands before the manifests.
 pub(super) fn begin<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
     arrange(facts);
-    optional(masker, "/source/context", &mut facts.source.context);
+    optional(masker, format_args!("/source/context"), &mut facts.source.context);
     for (at, path) in facts.source.paths.iter_mut().flatten().enumerate() {
-        masker.text(&format!("/source/paths/{at}"), path);
+        masker.text(format_args!("/source/paths/{at}"), path);
     }
     for (at, image) in facts.images.iter_mut().enumerate() {
         walk_image(&format!("/images/{at}"), image, masker);
@@ -25,7 +26,7 @@ pub(super) fn end<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
         walk_finding(&format!("/findings/{at}"), finding, masker);
     }
     for (at, gap) in facts.gaps.iter_mut().enumerate() {
-        masker.text(&format!("/gaps/{at}/message"), &mut gap.message);
+        masker.text(format_args!("/gaps/{at}/message"), &mut gap.message);
     }
 }
 
@@ -39,43 +40,42 @@ fn arrange<M>(facts: &mut ImageFacts<M>) {
 }
 
 fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
-    masker.text(&format!("{place}/reference"), &mut image.reference);
+    masker.text(format_args!("{place}/reference"), &mut image.reference);
     for (at, spelling) in image.written_as.iter_mut().enumerate() {
-        masker.text(&format!("{place}/writtenAs/{at}"), spelling);
+        masker.text(format_args!("{place}/writtenAs/{at}"), spelling);
     }
     for (at, waiting) in image.waiting.iter_mut().flatten().enumerate() {
-        masker.text(&format!("{place}/waiting/{at}/message"), &mut waiting.message);
+        masker.text(format_args!("{place}/waiting/{at}/message"), &mut waiting.message);
     }
     for (at, error) in image.errors.iter_mut().flatten().enumerate() {
-        masker.text(&format!("{place}/errors/{at}/message"), &mut error.message);
+        masker.text(format_args!("{place}/errors/{at}/message"), &mut error.message);
     }
 }
 
 /// Masks every text of a manifest that someone else wrote. Places are told from the manifest on.
 pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
-    masker.text("/mediaType", &mut manifest.media_type);
+    masker.text(format_args!("/mediaType"), &mut manifest.media_type);
     for (at, entry) in manifest.entries.iter_mut().flatten().enumerate() {
-        masker.text(&format!("/entries/{at}/mediaType"), &mut entry.media_type);
-        optional(masker, &format!("/entries/{at}/osVersion"), &mut entry.os_version);
+        masker.text(format_args!("/entries/{at}/mediaType"), &mut entry.media_type);
+        optional(masker, format_args!("/entries/{at}/osVersion"), &mut entry.os_version);
     }
-    optional(masker, "/osVersion", &mut manifest.os_version);
-    texts(masker, "/osFeatures", manifest.os_features.iter_mut().flatten());
+    optional(masker, format_args!("/osVersion"), &mut manifest.os_version);
+    texts(masker, format_args!("/osFeatures"), manifest.os_features.iter_mut().flatten());
     if let Some(config) = &mut manifest.config {
         walk_config("/config", config, masker);
     }
     for (at, layer) in manifest.layers.iter_mut().flatten().enumerate() {
-        optional(masker, &format!("/layers/{at}/mediaType"), &mut layer.media_type);
+        optional(masker, format_args!("/layers/{at}/mediaType"), &mut layer.media_type);
         if let Some(step) = &mut layer.created_by {
-            masker.step(&format!("/layers/{at}/createdBy"), step);
+            masker.step(format_args!("/layers/{at}/createdBy"), step);
         }
     }
     for (at, step) in manifest.history.iter_mut().flatten().enumerate() {
-        let place = format!("/history/{at}");
         if let Some(step) = &mut step.created_by {
-            masker.step(&format!("{place}/createdBy"), step);
+            masker.step(format_args!("/history/{at}/createdBy"), step);
         }
         if let Some(comment) = &mut step.comment {
-            masker.value(&format!("{place}/comment"), comment);
+            masker.value(format_args!("/history/{at}/comment"), comment);
         }
     }
     if let Some(annotations) = &mut manifest.annotations {
@@ -90,26 +90,26 @@ pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
 /// Masks every text of what is attached to a manifest. Places are told from the manifest on.
 pub(super) fn attachments(attachments: &mut [Attachment], masker: &mut Masker) {
     for (at, attachment) in attachments.iter_mut().enumerate() {
-        optional(masker, &format!("/attachments/{at}/artifactType"), &mut attachment.artifact_type);
+        optional(masker, format_args!("/attachments/{at}/artifactType"), &mut attachment.artifact_type);
     }
 }
 
 fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
     for (name, text) in [("author", &mut config.author), ("user", &mut config.user)] {
         if let Some(text) = text {
-            masker.text(&format!("{place}/{name}"), text);
+            masker.text(format_args!("{place}/{name}"), text);
         }
     }
     for (at, variable) in config.env.iter_mut().enumerate() {
-        masker.variable(&format!("{place}/env/{at}"), variable);
+        masker.variable(format_args!("{place}/env/{at}"), variable);
     }
-    masker.arguments(&format!("{place}/entrypoint"), &mut config.entrypoint);
-    masker.arguments(&format!("{place}/cmd"), &mut config.cmd);
-    optional(masker, &format!("{place}/workingDir"), &mut config.working_dir);
-    texts(masker, &format!("{place}/exposedPorts"), config.exposed_ports.iter_mut());
-    texts(masker, &format!("{place}/volumes"), config.volumes.iter_mut());
+    masker.arguments(format_args!("{place}/entrypoint"), &mut config.entrypoint);
+    masker.arguments(format_args!("{place}/cmd"), &mut config.cmd);
+    optional(masker, format_args!("{place}/workingDir"), &mut config.working_dir);
+    texts(masker, format_args!("{place}/exposedPorts"), config.exposed_ports.iter_mut());
+    texts(masker, format_args!("{place}/volumes"), config.volumes.iter_mut());
     walk_map(&format!("{place}/labels"), &mut config.labels, masker);
-    optional(masker, &format!("{place}/stopSignal"), &mut config.stop_signal);
+    optional(masker, format_args!("{place}/stopSignal"), &mut config.stop_signal);
     for (name, value) in config.healthcheck.iter_mut().flatten() {
         walk_json(&format!("{place}/healthcheck/{}", escaped(name)), value, masker);
     }
@@ -117,7 +117,7 @@ fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
 
 fn walk_map(place: &str, map: &mut BTreeMap<String, String>, masker: &mut Masker) {
     for (name, text) in map.iter_mut() {
-        masker.named(&format!("{place}/{}", escaped(name)), name, text);
+        masker.named(format_args!("{place}/{}", escaped(name)), name, text);
     }
 }
 
@@ -132,15 +132,15 @@ fn walk_build(place: &str, build: &mut Build, masker: &mut Masker) {
     ];
     for (name, text) in texts {
         if let Some(text) = text {
-            masker.value(&format!("{place}/{name}"), text);
+            masker.value(format_args!("{place}/{name}"), text);
         }
     }
 }
 
 fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
-    optional(masker, &format!("{place}/image"), &mut finding.image);
-    masker.text(&format!("{place}/message"), &mut finding.message);
-    optional(masker, &format!("{place}/remedy"), &mut finding.remedy);
+    optional(masker, format_args!("{place}/image"), &mut finding.image);
+    masker.text(format_args!("{place}/message"), &mut finding.message);
+    optional(masker, format_args!("{place}/remedy"), &mut finding.remedy);
     for (name, value) in &mut finding.evidence {
         walk_words(&format!("{place}/evidence/{}", escaped(name)), value, masker);
     }
@@ -149,10 +149,10 @@ fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
 /// A command and its settings, as JSON.
 fn walk_json(place: &str, value: &mut Value, masker: &mut Masker) {
     match value {
-        Value::String(text) => masker.value(place, text),
+        Value::String(text) => masker.value(format_args!("{place}"), text),
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let mut words: Vec<String> = items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect();
-            masker.arguments(place, &mut words);
+            masker.arguments(format_args!("{place}"), &mut words);
             *items = words.into_iter().map(Value::String).collect();
         }
         Value::Array(items) => {
@@ -172,7 +172,7 @@ fn walk_json(place: &str, value: &mut Value, masker: &mut Masker) {
 /// Our own words, in which others' may be quoted.
 fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
     match value {
-        Value::String(text) => masker.text(place, text),
+        Value::String(text) => masker.text(format_args!("{place}"), text),
         Value::Array(items) => {
             for (at, item) in items.iter_mut().enumerate() {
                 walk_words(&format!("{place}/{at}"), item, masker);
@@ -187,13 +187,13 @@ fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
     }
 }
 
-fn texts<'a>(masker: &mut Masker, place: &str, texts: impl Iterator<Item = &'a mut String>) {
+fn texts<'a>(masker: &mut Masker, place: Arguments<'_>, texts: impl Iterator<Item = &'a mut String>) {
     for (at, text) in texts.enumerate() {
-        masker.text(&format!("{place}/{at}"), text);
+        masker.text(format_args!("{place}/{at}"), text);
     }
 }
 
-fn optional(masker: &mut Masker, place: &str, text: &mut Option<String>) {
+fn optional(masker: &mut Masker, place: Arguments<'_>, text: &mut Option<String>) {
     if let Some(text) = text {
         masker.text(place, text);
     }

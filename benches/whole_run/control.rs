@@ -18,8 +18,17 @@ pub(crate) struct Counts {
     pub(crate) requests: u64,
     /// of bodies, as sent
     pub(crate) bytes: u64,
-    /// when the last answer was given, in microseconds since 1970
+    /// when the first request came, in microseconds since 1970
+    pub(crate) first_request: u64,
+    /// when the last answer was given, likewise
     pub(crate) last_answer: u64,
+}
+
+impl Counts {
+    /// Seconds from the first request to the last answer.
+    pub(crate) fn span(&self) -> Option<f64> {
+        (self.requests > 0).then(|| self.last_answer.saturating_sub(self.first_request) as f64 / 1e6)
+    }
 }
 
 /// What a server counts.
@@ -28,12 +37,19 @@ pub(crate) struct Tally {
     connections: AtomicU64,
     requests: AtomicU64,
     bytes: AtomicU64,
+    first_request: AtomicU64,
     last_answer: AtomicU64,
 }
 
 impl Tally {
     pub(crate) fn connected(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn asked(&self) {
+        let now = microseconds(SystemTime::now());
+        // It stays as it is but for the first.
+        let _ = self.first_request.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     pub(crate) fn answered(&self, bytes: usize) {
@@ -49,6 +65,7 @@ impl Tally {
             connections: take(&self.connections),
             requests: take(&self.requests),
             bytes: take(&self.bytes),
+            first_request: take(&self.first_request),
             last_answer: take(&self.last_answer),
         }
     }

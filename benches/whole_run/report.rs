@@ -13,8 +13,18 @@ use crate::scene::Round;
 
 /// What begins a block of text on a page.
 const BLOCK: &str = "```text\n";
-const HEADER: [&str; 9] =
-    ["WHAT", "TIME", "BARE CLIENT", "RATIO", "CPU", "CPU OF EACH", "PEAK", "AFTER LAST ANSWER", "REQUESTS, BYTES"];
+const HEADER: [&str; 10] = [
+    "WHAT",
+    "TIME",
+    "BARE CLIENT",
+    "RATIO",
+    "AT REGISTRY",
+    "CPU",
+    "CPU OF EACH",
+    "PEAK",
+    "AFTER LAST ANSWER",
+    "REQUESTS, BYTES",
+];
 
 /// Prints the table and writes the file that was asked for.
 ///
@@ -76,12 +86,18 @@ fn cells(row: &Row) -> Vec<String> {
         cell(row.median(|round| round.program.wall), seconds),
         cell(row.median_of_some(|round| Some(round.bare?.wall)), seconds),
         cell(row.median_of_some(|round| Some(round.program.wall / round.bare?.wall)), |ratio| format!("{ratio:.2}")),
+        cell(row.median_of_some(at_registry), |ratio| format!("{ratio:.2}")),
         cell(cpu, seconds),
         each.unwrap_or_else(|| "-".to_owned()),
         cell(row.median(|round| round.program.peak as f64), mebibytes),
         cell(row.median_of_some(after_last_answer), seconds),
         requests(row),
     ]
+}
+
+/// How long the registry was busy with the program, beside how long it was with the bare client.
+fn at_registry(round: &Round) -> Option<f64> {
+    Some(round.registry.span()? / round.bare_registry.span()?)
 }
 
 /// Seconds from the last answer of a server to the end of the program.

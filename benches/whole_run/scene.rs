@@ -19,6 +19,8 @@ use crate::{api, floor, registry};
 pub(crate) struct Round {
     pub(crate) bare: Option<Cost>,
     pub(crate) program: Cost,
+    /// of the bare client at the registry
+    pub(crate) bare_registry: Counts,
     /// of the program at the API server
     pub(crate) api: Counts,
     /// of the program at the registry
@@ -111,10 +113,10 @@ impl Scene {
     /// Runs the bare client and then the program.
     pub(crate) fn round(&mut self, floor: Floor, command: &mut Command) -> Result<Round> {
         let bare = self.run_bare(floor).context("the bare client")?;
-        self.counts()?;
+        let (_, bare_registry) = self.counts()?;
         let program = measure::run(command, &self.path("log")).context("the program")?;
         let (api, registry) = self.counts()?;
-        Ok(Round { bare, program, api, registry })
+        Ok(Round { bare, program, bare_registry, api, registry })
     }
 
     /// What the program said in the last round.

@@ -92,6 +92,7 @@ impl<A: Answers> Service<A> {
     }
 
     async fn respond(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        self.tally.asked();
         let Answer { status, mut headers, mut body, after } = self.answers.answer(request);
         headers.insert(CONTENT_LENGTH, body.len().into());
         if request.method() == Method::HEAD {

@@ -10,7 +10,8 @@ use super::record::Rule;
 /// Words that name a secret wherever they stand.
 const SECRET_WORDS: &str = "\
     password passwd passphrase passcode pwd secret secrets token tokens apikey credential credentials creds \
-    authorization bearer htpasswd dockerconfigjson dockercfg";
+    authorization bearer htpasswd dockerconfigjson dockercfg adminpass bindpass dbpass keypass ldappass mailpass \
+    mysqlpass pgpass rootpass smtppass storepass userpass";
 
 /// Words that name a secret when they stand last.
 const SECRET_LAST_WORDS: &str = "\
@@ -213,7 +214,7 @@ mod tests {
         let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         for name in names(
             "PASSWORD1 TOKEN2 api_key_3 LDAP_BIND_PW DB_PASSWORD PGPASSWORD MYSQL_PWD githubToken x-api-key AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID SECRET_KEY_BASE \
-             VAULT_SECRET_ID REDISCLI_AUTH DB_PASS JWT_SIGNING_KEY private_key connectionString certKey kubeadmToken",
+             VAULT_SECRET_ID REDISCLI_AUTH DB_PASS JWT_SIGNING_KEY private_key connectionString certKey kubeadmToken DBPASS pgpass --storepass",
         ) {
             assert_eq!(rule(&name), Some(Rule::SecretName), "{name}");
         }

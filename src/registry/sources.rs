@@ -4,15 +4,16 @@
 //! `hosts.toml`. The last is what the registries.conf puts in the place of the registry, else the `server` of the
 //! `hosts.toml`, else the registry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use http::HeaderMap;
 use url::Url;
 
 use super::address::{Address, authority_of};
 use super::endpoint::{Endpoint, Endpoints};
+use super::host::lock;
 use super::options::{Mirror, RegistryOptions, RegistrySetupError, Serves};
 use super::prefix::{relocate, rule_for};
 use crate::image::Repository;
@@ -76,6 +77,15 @@ pub(super) struct Directory {
     /// host and port of those that may speak plain http
     insecure: BTreeSet<String>,
     endpoints: Endpoints,
+    /// registries that were asked for, by name
+    own: Mutex<HashMap<String, Arc<Own>>>,
+}
+
+/// A registry's own server, worked out once: it is asked for with each request.
+struct Own {
+    address: Address,
+    origins: Vec<Url>,
+    endpoint: Arc<Endpoint>,
 }
 
 impl What<'_> {
@@ -142,14 +152,14 @@ impl Directory {
                 return Err(RegistrySetupError::PlainMirror { mirror, host, registry: registry.clone() });
             }
         }
-        Ok(Self { options: options.clone(), insecure, endpoints: Endpoints::default() })
+        Ok(Self { options: options.clone(), insecure, endpoints: Endpoints::default(), own: Mutex::default() })
     }
 
     /// Who is asked first, in order, and who is asked last.
     pub(super) fn sources(&self, wanted: Wanted<'_>) -> Result<(Vec<Source>, Source), NoSource> {
         let registry = wanted.repository.registry();
         let name = wanted.name();
-        let own = Address::registry(registry).map_err(|_| NoSource::NoHost(registry.to_owned()))?;
+        let own = self.own(registry)?;
         let rule = rule_for(&self.options.prefixes, &name);
         if let Some((rule, _)) = rule.filter(|(rule, _)| rule.blocked) {
             return Err(blocked(&rule.prefix, &rule.file));
@@ -172,13 +182,13 @@ impl Directory {
         sources.extend(match (place, server) {
             (Some(location), _) => relocated(location),
             (None, Some(server)) => direct(server),
-            (None, None) => direct(&Mirror::at(own.clone())),
+            (None, None) => direct(&Mirror::at(own.address.clone())),
         });
         let last = sources.pop().ok_or_else(|| NoSource::Nobody(registry.to_owned()))?;
         Ok((sources, last))
     }
 
-    fn direct(&self, own: &Address, mirror: &Mirror, wanted: Wanted<'_>) -> Option<Source> {
+    fn direct(&self, own: &Own, mirror: &Mirror, wanted: Wanted<'_>) -> Option<Source> {
         if !wanted.what.is_served(mirror.serves) {
             return None;
         }
@@ -189,14 +199,7 @@ impl Directory {
         Some(source)
     }
 
-    fn relocated(
-        &self,
-        own: &Address,
-        location: &str,
-        name: &str,
-        matched: usize,
-        wanted: Wanted<'_>,
-    ) -> Option<Source> {
+    fn relocated(&self, own: &Own, location: &str, name: &str, matched: usize, wanted: Wanted<'_>) -> Option<Source> {
         let reference = relocate(location, name, matched)?;
         let address = Address::registry(reference.registry()).ok()?;
         let target = match wanted.what {
@@ -207,15 +210,18 @@ impl Directory {
         Some(self.source(own, &address, reference.repository().path(), target))
     }
 
-    fn source(&self, own: &Address, address: &Address, repository: &str, target: &str) -> Source {
-        let origins = |address: &Address| {
-            address.origins(authority_of(address.host()).is_some_and(|host| self.insecure.contains(&host)))
+    fn source(&self, own: &Own, address: &Address, repository: &str, target: &str) -> Source {
+        let (endpoint, is_own) = match *address == own.address {
+            true => (Arc::clone(&own.endpoint), true),
+            false => {
+                let origins = self.origins(address);
+                // Who answers where the registry would is the registry, by whichever way we came to ask it.
+                let is_own = origins.iter().all(|origin| own.origins.contains(origin));
+                (self.endpoints.get(origins), is_own)
+            }
         };
-        let (asked, registrys) = (origins(address), origins(own));
-        // Who answers where the registry would is the registry, by whichever way we came to ask it.
-        let is_own = asked.iter().all(|origin| registrys.contains(origin));
         Source {
-            endpoint: self.endpoints.get(asked),
+            endpoint,
             via: if is_own { Via::Registry } else { Via::Mirror },
             host: address.host().to_owned(),
             api: address.path().to_owned(),
@@ -224,6 +230,21 @@ impl Directory {
             namespace: None,
             headers: HeaderMap::new(),
         }
+    }
+
+    fn own(&self, registry: &str) -> Result<Arc<Own>, NoSource> {
+        if let Some(own) = lock(&self.own).get(registry) {
+            return Ok(Arc::clone(own));
+        }
+        let address = Address::registry(registry).map_err(|_| NoSource::NoHost(registry.to_owned()))?;
+        let origins = self.origins(&address);
+        let own = Arc::new(Own { endpoint: self.endpoints.get(origins.clone()), address, origins });
+        lock(&self.own).insert(registry.to_owned(), Arc::clone(&own));
+        Ok(own)
+    }
+
+    fn origins(&self, address: &Address) -> Vec<Url> {
+        address.origins(authority_of(address.host()).is_some_and(|host| self.insecure.contains(&host)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use url::{Host, Url};
 
-use super::fault::Fault;
+use super::fault::{Fault, OtherProtocol};
 use super::safety::origin;
 use super::tls_fault::tls_fault;
 use super::transport::LessPublic;
@@ -50,16 +50,20 @@ fn broken(error: &reqwest::Error, url: &Url) -> Fault {
     let kinds = causes(error).filter_map(|cause| cause.downcast_ref()).map(io::Error::kind);
     let kind = kinds.filter(|kind| *kind != io::ErrorKind::Other).last();
     let is_no_http = causes(error).filter_map(|cause| cause.downcast_ref()).any(hyper::Error::is_parse);
+    use OtherProtocol::{Certain, Possible, Unlikely};
     let (what, other_protocol) = match kind {
         // https and plain http have ports of their own, unless the URL names one.
-        Some(io::ErrorKind::ConnectionRefused) => ("refuses the connection".to_owned(), url.port().is_none()),
-        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
-            ("is unreachable".to_owned(), false)
+        Some(io::ErrorKind::ConnectionRefused) if url.port().is_none() => {
+            ("refuses the connection".to_owned(), Possible)
         }
-        _ if is_no_http => ("does not speak http".to_owned(), true),
+        Some(io::ErrorKind::ConnectionRefused) => ("refuses the connection".to_owned(), Unlikely),
+        Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+            ("is unreachable".to_owned(), Unlikely)
+        }
+        _ if is_no_http => ("does not speak http".to_owned(), Certain),
         // A server that hears a TLS handshake and does not know what it is may just hang up.
-        _ if error.is_connect() => (format!("cannot be connected to: {}", clean(&innermost(error))), true),
-        _ => (format!("broke the connection: {}", clean(&innermost(error))), false),
+        _ if error.is_connect() => (format!("cannot be connected to: {}", clean(&innermost(error))), Possible),
+        _ => (format!("broke the connection: {}", clean(&innermost(error))), Unlikely),
     };
     Fault { other_protocol, ..Fault::broken(ErrorClass::Connect, &origin(url), what, REACHABLE) }
 }

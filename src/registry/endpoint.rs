@@ -96,6 +96,13 @@ impl Endpoint {
         }
     }
 
+    /// Notes that the server does not speak the protocol of `origin`, so that it is the other one, if there is one.
+    pub(super) fn does_not_speak(&self, origin: &Url) {
+        if let Some(other) = self.origins.iter().find(|known| *known != origin) {
+            self.speaks(other);
+        }
+    }
+
     /// Scheme, host and port, as far as they are known.
     pub(super) fn origin(&self) -> String {
         self.origins().first().map(origin).unwrap_or_default()
@@ -163,6 +170,21 @@ mod tests {
         assert_eq!((same.origins(), same.origin().as_str()), (&origins[1..], "https://localhost:5000"));
         let other = endpoints.get(urls(&["http://localhost:5000/"]));
         assert_eq!(other.origin(), "http://localhost:5000");
+    }
+
+    #[tokio::test]
+    async fn what_a_server_does_not_speak_leaves_the_other_protocol() {
+        let origins = urls(&["http://localhost:5000/", "https://localhost:5000/"]);
+        let endpoint = Endpoints::default().get(origins.clone());
+        endpoint.does_not_speak(&origins[0]);
+        assert_eq!(endpoint.origins(), &origins[1..]);
+        assert!(endpoint.first_word().await.is_none(), "nobody waits for the answer");
+        // A server that seems to speak neither is asked for by the one that was noted first.
+        endpoint.does_not_speak(&origins[1]);
+        assert_eq!(endpoint.origins(), &origins[1..]);
+        let only = Endpoints::default().get(urls(&["https://r.io/"]));
+        only.does_not_speak(&only.origins()[0]);
+        assert_eq!(only.origins().len(), 1);
     }
 
     #[tokio::test]

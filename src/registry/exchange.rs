@@ -9,7 +9,7 @@ use url::Url;
 use super::body::{self, Overflow};
 use super::caller::{Caller, Due};
 use super::connection_fault::connection_fault;
-use super::fault::Fault;
+use super::fault::{Fault, OtherProtocol};
 use super::safety::{self, Guard, Reach, origin};
 use super::transport::Route;
 use super::window::Sign;
@@ -180,7 +180,7 @@ fn sign(outcome: &Result<Answer, Fault>) -> Sign {
         Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => Sign::SlowDown,
         Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::REQUEST_TIMEOUT => Sign::Trouble,
         Ok(_) => Sign::Good,
-        Err(fault) if fault.other_protocol => Sign::Nothing,
+        Err(fault) if fault.other_protocol != OtherProtocol::Unlikely => Sign::Nothing,
         Err(fault) => match fault.class {
             ErrorClass::Timeout | ErrorClass::Connect => Sign::Trouble,
             _ => Sign::Nothing,
@@ -251,7 +251,11 @@ mod tests {
         ] {
             let fault = Fault::broken(class, "https://r.io", "is broken", "mend it");
             assert_eq!(sign(&Err(fault.clone())), expected, "{class}");
-            assert_eq!(sign(&Err(Fault { other_protocol: true, ..fault })), Sign::Nothing, "{class}");
+            assert_eq!(
+                sign(&Err(Fault { other_protocol: OtherProtocol::Possible, ..fault })),
+                Sign::Nothing,
+                "{class}"
+            );
         }
     }
 }

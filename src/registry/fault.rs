@@ -24,10 +24,21 @@ pub(super) struct Fault {
     pub retry_after: Option<Duration>,
     /// whether the same request may succeed later
     pub transient: bool,
-    /// whether the server may speak the other of https and plain http
-    pub other_protocol: bool,
+    /// whether the server speaks the other of https and plain http
+    pub other_protocol: OtherProtocol,
     /// whether anything was sent at all
     pub sent: bool,
+}
+
+/// Whether a server that was spoken to in one of https and plain http speaks the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherProtocol {
+    /// Nothing hints at it.
+    Unlikely,
+    /// Nobody answered, which may have many reasons.
+    Possible,
+    /// What it answered is no word of the one.
+    Certain,
 }
 
 /// What is asked for, in the words of the user.
@@ -57,7 +68,7 @@ impl Fault {
             status: None,
             retry_after: None,
             transient: false,
-            other_protocol: false,
+            other_protocol: OtherProtocol::Unlikely,
             sent: true,
         }
     }

@@ -10,7 +10,7 @@ use super::authorization::{Authorized, Login, Place, authorized};
 use super::caller::Caller;
 use super::endpoint::{Endpoint, FirstWord};
 use super::exchange::{Answer, Ask};
-use super::fault::{Fault, Subject};
+use super::fault::{Fault, OtherProtocol, Subject};
 use super::quota::Pull;
 use super::safety::Guard;
 use super::sources::{NoSource, Source, Wanted, What};
@@ -154,13 +154,15 @@ impl<'a> Item<'a> {
         let pull = self.begin_pull(caller, source, &login)?;
         let no_url = NoSource::NoHost(source.host.clone());
         let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
-        let first_word = source.endpoint.first_word().await;
+        let mut first_word = source.endpoint.first_word().await;
         for origin in source.endpoint.origins() {
             let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
             outcome = self.send(caller, tokens, source, url).await;
             if is_understood(&source.endpoint, origin, outcome.as_ref().map(|authorized| &authorized.answer)) {
                 break;
             }
+            // Others need not wait for the answer when only one protocol is left.
+            first_word = first_word.filter(|_| source.endpoint.origins().len() > 1);
         }
         first_word.into_iter().for_each(FirstWord::said);
         let authorized = outcome?;
@@ -236,13 +238,19 @@ impl<'a> Item<'a> {
 
 /// Whether the server speaks the protocol of `base`, as far as `outcome` tells; it is noted.
 pub(super) fn is_understood(endpoint: &Endpoint, base: &Url, outcome: Result<&Answer, &Trouble>) -> bool {
-    match outcome {
-        Ok(answer) if answer.wants_tls() => return false,
-        Err(Trouble::Request(fault)) if fault.other_protocol => return false,
-        Ok(_) => endpoint.speaks(base),
-        Err(_) => {}
+    let other = match outcome {
+        Ok(answer) if answer.wants_tls() => OtherProtocol::Certain,
+        Ok(_) => {
+            endpoint.speaks(base);
+            OtherProtocol::Unlikely
+        }
+        Err(Trouble::Request(fault)) => fault.other_protocol,
+        Err(_) => OtherProtocol::Unlikely,
+    };
+    if other == OtherProtocol::Certain {
+        endpoint.does_not_speak(base);
     }
-    true
+    other == OtherProtocol::Unlikely
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::address::authority;
 use super::certificates::Untrusted;
-use super::fault::Fault;
+use super::fault::{Fault, OtherProtocol};
 use super::safety::origin;
 use super::words::clean;
 use crate::vocabulary::ErrorClass;
@@ -29,7 +29,10 @@ pub(super) fn tls_fault(error: &Error, url: &Url) -> Fault {
             "check the server's TLS settings".into(),
         ),
     };
-    let other_protocol = matches!(error, Error::InvalidMessage(_));
+    let other_protocol = match error {
+        Error::InvalidMessage(_) => OtherProtocol::Certain,
+        _ => OtherProtocol::Unlikely,
+    };
     Fault { other_protocol, ..Fault::final_answer(ErrorClass::Tls, &origin(url), what, remedy) }
 }
 

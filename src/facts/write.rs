@@ -74,7 +74,7 @@ impl PackedManifests {
 
     /// How many bytes all of them have, as they stand in the document.
     fn text_len(&self) -> u64 {
-        let len = |manifest: &PackedManifest| Spool::len_of(&manifest.text) + self.end(manifest).len();
+        let len = |manifest: &PackedManifest| manifest.text.unpacked_len() + self.end(manifest).len();
         self.manifests.iter().fold(0, |sum, manifest| sum + len(manifest) as u64)
     }
 

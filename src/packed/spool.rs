@@ -26,6 +26,16 @@ enum Place {
     File { at: u64, bytes: u32, len: usize, crc: u32 },
 }
 
+impl Spooled {
+    /// How many bytes were packed.
+    pub fn unpacked_len(&self) -> usize {
+        match &self.0 {
+            Place::Memory(packed) => packed.len(),
+            Place::File { len, .. } => *len,
+        }
+    }
+}
+
 impl Spool {
     /// One that holds up to `room` bytes in memory, and all if there is no place for a file.
     ///
@@ -49,14 +59,6 @@ impl Spool {
                 self.room = usize::MAX;
                 Spooled(Place::Memory(packed))
             }
-        }
-    }
-
-    /// How many bytes were packed.
-    pub fn len_of(spooled: &Spooled) -> usize {
-        match &spooled.0 {
-            Place::Memory(packed) => packed.len(),
-            Place::File { len, .. } => *len,
         }
     }
 
@@ -105,7 +107,7 @@ mod tests {
         let is_in_memory = |spooled: &Spooled| matches!(spooled.0, Place::Memory(_));
         assert_eq!(spooled.iter().filter(|spooled| is_in_memory(spooled)).count(), 2);
         for (text, spooled) in texts.iter().zip(&spooled).rev() {
-            assert_eq!(Spool::len_of(spooled), text.len());
+            assert_eq!(spooled.unpacked_len(), text.len());
             assert!(spool.get(spooled).unwrap().bytes() == *text);
             assert_eq!(*spool.get(spooled).unwrap(), Packed::of(text));
         }

@@ -137,6 +137,10 @@ fn apply(config: &mut Config, connection: &Connection) {
     // Else the time that a pooled connection sat idle counts as time without an answer.
     config.reset_reader_on_write = true;
     config.cluster_url = without_userinfo(&config.cluster_url);
+    // The system's certificates would be read all the same, which takes longer than to ask for a list.
+    if config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTP) && config.proxy_url.is_none() {
+        config.root_cert.get_or_insert_default();
+    }
     if let Some(user) = &connection.impersonate {
         config.auth_info.impersonate = Some(user.clone());
     }

@@ -11,18 +11,24 @@ use super::{gaps, path};
 use crate::cluster::objects::Resource;
 use crate::event::Event;
 
+/// After how many pods of a page their images are told of: a page takes a while to come, and each is another request that
+/// could be on its way.
+const PODS_AT_ONCE: u64 = 50;
+
 /// The lists of one resource.
 pub(super) struct Lane<'a> {
     run: &'a Run<'a>,
     resource: Resource<'a>,
-    /// objects read so far
+    /// objects read so far, in whole pages
     listed: u64,
+    /// pods read since their images were told of
+    untold: u64,
 }
 
 impl<'a> Lane<'a> {
     /// Nothing is listed yet.
     pub(super) fn new(run: &'a Run<'a>, resource: Resource<'a>) -> Self {
-        Self { run, resource, listed: 0 }
+        Self { run, resource, listed: 0, untold: 0 }
     }
 
     /// Lists the resource wherever the scope and the API server let us.
@@ -110,7 +116,11 @@ impl<'a> Lane<'a> {
         // Events alone tell of no image.
         found.listed |= self.resource != Resource::Event;
         match part {
-            Part::Item(Item::Json(json)) => found.builder.add(self.resource, json),
+            Part::Item(Item::Json(json)) => {
+                found.builder.add(self.resource, json);
+                drop(found);
+                self.taken();
+            }
             Part::Item(Item::TooLarge) => found.builder.add_too_large(self.resource, run.cluster.limits().object_bytes),
             Part::PageEnd(items) => {
                 drop(found);
@@ -119,10 +129,23 @@ impl<'a> Lane<'a> {
         }
     }
 
+    /// Tells of the images of pods now and then.
+    fn taken(&mut self) {
+        self.untold += u64::from(self.resource == Resource::Pod);
+        if self.untold >= PODS_AT_ONCE {
+            self.tell_of_images();
+        }
+    }
+
+    fn tell_of_images(&mut self) {
+        self.untold = 0;
+        self.run.tell_of_images();
+    }
+
     /// Tells of what a page of so many items brought.
     fn page_ended(&mut self, items: u64) {
-        if self.resource == Resource::Pod {
-            self.run.tell_of_images();
+        if self.untold > 0 {
+            self.tell_of_images();
         }
         self.listed += items;
         self.run.events.emit(Event::Discovering { resource: self.resource.name(), listed: self.listed });

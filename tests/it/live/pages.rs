@@ -1,10 +1,12 @@
 //! How pages are asked for and read: ahead, as streams, compressed, and again when they break off.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use imagefacts::cluster::live::Sighting;
 use imagefacts::event::{Event, Sink};
 use imagefacts::stop::StopReason;
 use serde_json::json;
@@ -47,6 +49,49 @@ async fn the_next_page_is_asked_for_while_the_current_one_still_comes() {
     assert_eq!((inventory.pods, told), (1201, vec![500, 1000, 1201]));
     let queries: BTreeSet<String> = api.queries(PODS).into_iter().collect();
     assert_eq!((api.queries(PODS).len(), queries.len()), (3, 3), "each page once");
+}
+
+/// Whether nodes were listed.
+#[derive(Default)]
+struct NodesListed(AtomicBool);
+
+impl Sink for NodesListed {
+    fn emit(&self, event: &Event) {
+        let is_so = matches!(event, Event::Discovering { resource, .. } if resource == "nodes");
+        self.0.fetch_or(is_so, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn images_are_told_of_while_their_page_still_comes() {
+    let size = Size { images: 1000, ..Size::of_pods(1000) };
+    let api = Plan::recorded().with_generated_pods(size).start().await;
+    let listed = Arc::new(NodesListed::default());
+    let (events, stop) = (Events::to(Arc::clone(&listed) as Arc<dyn Sink>), stop());
+    // The first page comes when nodes are known, and of the second one but a half.
+    api.fail(PODS, "continue=", 1, Fault::HoldBack(usize::MAX));
+    api.fail(PODS, "", 1, Fault::Once(Arc::new(move || listed.0.load(Ordering::Relaxed))));
+    let cluster = connect_for_pages(&api, 500).await;
+    let told = Arc::new(AtomicUsize::new(0));
+    let work = tokio::spawn({
+        let (stop, told) = (stop.clone(), Arc::clone(&told));
+        async move {
+            let sighted = |sighting: Sighting<'_>| {
+                told.fetch_add(sighting.images.len(), Ordering::Relaxed);
+            };
+            discover(&cluster, &Scope::default(), &sighted, &events, &stop).await
+        }
+    });
+    // A pod of the first page has one of its own, and a few that all have.
+    let are_told = async {
+        while told.load(Ordering::Relaxed) < 600 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), are_told).await.expect("nothing was told of in time");
+    stop.stop(StopReason::Interrupted);
+    let inventory = work.await.unwrap().unwrap();
+    assert!(inventory.pods < 1000 && gap(&inventory, "pods", None).incomplete);
 }
 
 #[tokio::test]

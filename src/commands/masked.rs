@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::event::{Event, Sink};
-use crate::facts::redact::hidden;
+use crate::facts::redact::{hidden, hidden_reference};
 
 /// Masks what looks like a secret in an event before `inner` shows it.
 pub(super) struct Masked {
@@ -16,11 +16,11 @@ impl Sink for Masked {
         let mut event = event.clone();
         match &mut event {
             Event::Image { reference, error, .. } => {
-                mask(reference);
+                *reference = hidden_reference(reference);
                 error.iter_mut().for_each(|error| mask(&mut error.message));
             }
             Event::Finding { image, message, .. } => {
-                image.iter_mut().for_each(mask);
+                image.iter_mut().for_each(|image| *image = hidden_reference(image));
                 mask(message);
             }
             Event::Gap { message, .. } | Event::Failed { message } => mask(message),

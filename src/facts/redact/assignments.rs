@@ -45,6 +45,10 @@ pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
         at = whole.end().max(at + 1);
         let Some(name) = found.iter().skip(1).flatten().next() else { continue };
         let is_flag = found.name("flag").is_some();
+        // The last part of an image's name, and its tag.
+        if found.name("snake").is_some() && text.get(..whole.start()).is_some_and(|before| before.ends_with('/')) {
+            continue;
+        }
         // `--user` names whom to run as, far more often than whom to log in as.
         let rule = names::rule(name.as_str()).filter(|rule| !is_flag || *rule == Rule::SecretName);
         let Some(rule) = rule else { continue };

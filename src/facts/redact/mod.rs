@@ -16,6 +16,7 @@ pub use record::{Redaction, Redactions, Rule};
 use std::fmt::Arguments;
 
 use super::document::{Attachment, ImageFacts, Manifest};
+use crate::image::Reference;
 use crate::vocabulary::RedactionMode;
 pub(super) use record::Hidden;
 use record::Recorder;
@@ -101,6 +102,13 @@ impl Masker {
     fn text(&mut self, place: Arguments<'_>, text: &mut String) {
         let spans = secrets(text);
         self.apply(place, text, spans);
+    }
+
+    /// What names an image: where to fetch it is no secret, unless it is no reference at all.
+    fn reference(&mut self, place: Arguments<'_>, text: &mut String) {
+        if !is_reference(text) {
+            self.text(place, text);
+        }
     }
 
     /// A value that the image's author chose: strict mode masks it all.
@@ -211,4 +219,14 @@ fn whole(text: &str, offset: usize, rule: Rule) -> Vec<Span> {
         return Vec::new();
     }
     vec![Span { start: offset, end: offset + text.len(), rule }]
+}
+
+/// The same for what names an image. A valid reference stays as it is, however much it sounds like a secret
+/// (`acme/db_user:2`): masked, it would be the same as others, and name nothing.
+pub fn hidden_reference(text: &str) -> String {
+    if is_reference(text) { text.to_owned() } else { hidden(text) }
+}
+
+fn is_reference(text: &str) -> bool {
+    Reference::parse(text).is_ok()
 }

@@ -34,6 +34,12 @@ const AROUND: &[Source] = &[
         r#"(?i)\b(?:data source|server|location|initial catalog|database|user id|uid|password|pwd)[ \t]*=[ \t]*([^;{}\n"']{1,256});"#,
     ),
     (Rule::ConnectionString, &["@tcp", "@unix"], r#"([^\s:@/"'=]{1,128}):([^\s@"']{1,256})@(?:tcp[46]?|unix)\("#),
+    // A URL without its scheme, as it is written where an image's name should stand.
+    (
+        Rule::UrlUserinfo,
+        &["@"],
+        r#"(?:^|[\s"'=(])([^\s:@/"'=(]{1,128}):([^\s@/"']{1,256})@[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/"#,
+    ),
     (
         Rule::CommandArgument,
         &["-u", "-user"],

@@ -5,7 +5,7 @@ use std::fmt::Arguments;
 
 use serde_json::Value;
 
-use super::{Masker, hidden};
+use super::{Masker, hidden_reference};
 use crate::facts::document::{Attachment, Build, Config, Finding, Image, ImageFacts, Manifest};
 
 /// Masks every text that someone else wrote and that stands before the manifests.
@@ -32,17 +32,17 @@ pub(super) fn end<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
 
 /// Sorts by what will be read: an invalid reference may be a URL with a password, and masked it may belong elsewhere.
 fn arrange<M>(facts: &mut ImageFacts<M>) {
-    facts.images.sort_by_cached_key(|image| hidden(&image.reference));
+    facts.images.sort_by_cached_key(|image| hidden_reference(&image.reference));
     facts.findings.sort_by_cached_key(|finding| {
-        let image = finding.image.as_deref().map(hidden);
+        let image = finding.image.as_deref().map(hidden_reference);
         (finding.severity, finding.code.as_str(), image, finding.subjects.first().cloned())
     });
 }
 
 fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
-    masker.text(format_args!("{place}/reference"), &mut image.reference);
+    masker.reference(format_args!("{place}/reference"), &mut image.reference);
     for (at, spelling) in image.written_as.iter_mut().enumerate() {
-        masker.text(format_args!("{place}/writtenAs/{at}"), spelling);
+        masker.reference(format_args!("{place}/writtenAs/{at}"), spelling);
     }
     for (at, waiting) in image.waiting.iter_mut().flatten().enumerate() {
         masker.text(format_args!("{place}/waiting/{at}/message"), &mut waiting.message);
@@ -138,7 +138,9 @@ fn walk_build(place: &str, build: &mut Build, masker: &mut Masker) {
 }
 
 fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
-    optional(masker, format_args!("{place}/image"), &mut finding.image);
+    if let Some(image) = &mut finding.image {
+        masker.reference(format_args!("{place}/image"), image);
+    }
     masker.text(format_args!("{place}/message"), &mut finding.message);
     optional(masker, format_args!("{place}/remedy"), &mut finding.remedy);
     for (name, value) in &mut finding.evidence {

@@ -62,6 +62,20 @@ async fn directories_and_files_are_joined() {
 }
 
 #[tokio::test]
+async fn names_of_images_that_sound_like_secrets_stay_apart() {
+    let program = Program::new();
+    let images = ["auth_token:1", "auth_token:2", "db_user:1", "db_user:2"].map(|name| format!("r.io/acme/{name}"));
+    for (at, image) in images.iter().enumerate() {
+        program.write(&format!("{at}.json"), deployment(&format!("d{at}"), image));
+    }
+    for mode in ["default", "strict"] {
+        let ran = program.run(&["collect", "--from", ".", "--redact", mode]).await.exits(0);
+        assert_eq!(ran.bundle().facts().references(), images);
+        assert!(!ran.stderr.contains("HIDDEN"), "{}", ran.stderr);
+    }
+}
+
+#[tokio::test]
 async fn a_broken_file_among_others_is_a_gap() {
     let program = Program::new();
     program.write("deploy/pod.yaml", POD);

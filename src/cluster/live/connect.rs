@@ -115,6 +115,7 @@ impl Cluster {
     pub(super) fn nothing_listed(&self, failure: &RequestError) -> DiscoveryError {
         let server = self.server().to_owned();
         match failure.status() {
+            Some(http::StatusCode::UNAUTHORIZED) => self.fatal(failure),
             Some(http::StatusCode::NOT_FOUND) => DiscoveryError::NotKubernetes { server },
             _ => DiscoveryError::NothingListed { server, cause: failure.to_string() },
         }

@@ -1,13 +1,16 @@
 //! Discovery: every list that is needed, where it may be read, into one inventory.
 
 use std::collections::BTreeSet;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use futures::future::{try_join_all, try_join3};
+use futures::future::{try_join, try_join_all};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use serde::Deserialize;
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::time::timeout;
 
 use super::connect::Cluster;
 use super::error::DiscoveryError;
@@ -23,6 +26,9 @@ use crate::cluster::uses::{Builder, Scope};
 use crate::event::Events;
 use crate::image::Reference;
 use crate::stop::Stop;
+
+/// How long a run that has listed everything waits for the version.
+const VERSION_WAIT: Duration = Duration::from_secs(1);
 
 /// Discovers what the cluster uses, as far as `scope` goes and the API server lets us. `sighted` is told of images of
 /// pods while lists are still being read, as soon as it is known which nodes there are.
@@ -48,8 +54,7 @@ pub async fn discover(
     let found = Mutex::new(found);
     let (named, fallback, slots) = (OnceCell::new(), OnceCell::new(), Semaphore::new(cluster.limits().lists));
     let run = Run { cluster, scope, sighted, events, stop, found, named, fallback, slots };
-    // Nothing waits for what it does not need: to a remote cluster it is a long way for each request.
-    try_join3(run.version(), run.built_in(), run.custom()).await?;
+    run.read().await?;
     run.finish().await
 }
 
@@ -111,6 +116,30 @@ impl Run<'_> {
         self.found().builder.add_gap(gap);
     }
 
+    /// Everything beside everything: nothing waits for what it does not need, as to a remote cluster it is a long way for
+    /// each request.
+    async fn read(&self) -> Result<(), DiscoveryError> {
+        let mut version = pin!(self.version());
+        let mut lists = pin!(try_join(self.built_in(), self.custom()));
+        tokio::select! {
+            version = &mut version => {
+                version?;
+                lists.await?;
+            }
+            lists = &mut lists => {
+                lists?;
+                let is_needed = !self.found().listed;
+                // Where nothing was listed it says best why.
+                match timeout(VERSION_WAIT, &mut version).await {
+                    Ok(version) => version?,
+                    Err(_) if is_needed => version.await?,
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// What every cluster has. Pods come first, as they take longest, and nodes, as without them nothing is told of
     /// images.
     async fn built_in(&self) -> Result<(), DiscoveryError> {
@@ -169,7 +198,7 @@ impl Run<'_> {
                 return Ok(None);
             }
             // Who may not read the namespace may well read what is in it.
-            Err(error) => self.end_on_unauthorized(&error)?,
+            Err(error) => self.end_without_credential(&error)?,
             Ok(_) => {}
         }
         Ok(Some(name.to_owned()))
@@ -187,7 +216,7 @@ impl Run<'_> {
             })
             .await;
             if let Err(error) = end {
-                self.end_on_unauthorized(&error)?;
+                self.end_without_credential(&error)?;
                 names.push(self.cluster.namespace().to_owned());
                 self.gap(gaps::unknown_namespaces(&names, &error));
             }
@@ -207,17 +236,20 @@ impl Run<'_> {
         match custom::kinds(self.cluster, self.stop).await {
             Ok(kinds) => Ok(kinds),
             Err(error) => {
-                self.end_on_unauthorized(&error)?;
+                self.end_without_credential(&error)?;
                 self.gap(gaps::unknown_custom_resources(&error));
                 Ok(Vec::new())
             }
         }
     }
 
-    /// A credential that is not accepted ends the run, unless it was before: what was read until it expired is kept.
-    pub(super) fn end_on_unauthorized(&self, error: &RequestError) -> Result<(), DiscoveryError> {
-        let is_ours = error.status() == Some(StatusCode::UNAUTHORIZED) || matches!(error, RequestError::Credential(_));
-        if is_ours && !self.found().listed { Err(self.cluster.fatal(error)) } else { Ok(()) }
+    /// A credential that cannot be had ends the run, unless it could before: what was read until it expired is kept. Each
+    /// further request would ask for it again, and a plugin may ask its user.
+    pub(super) fn end_without_credential(&self, error: &RequestError) -> Result<(), DiscoveryError> {
+        match error {
+            RequestError::Credential(_) if !self.found().listed => Err(self.cluster.fatal(error)),
+            _ => Ok(()),
+        }
     }
 
     async fn finish(self) -> Result<Inventory, DiscoveryError> {

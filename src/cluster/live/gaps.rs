@@ -24,6 +24,10 @@ pub(super) fn unlisted(resource: Resource<'_>, namespace: Option<&str>, error: &
             )
         }
         (RequestError::Stopped, _) => format!("{name} were not listed {place} to the end: {error}"),
+        (_, Some(StatusCode::UNAUTHORIZED)) => format!(
+            "{name} could not be listed {place} to the end: {error}. The credential is not accepted, or not any more: log in \
+             again"
+        ),
         _ => format!("{name} could not be listed {place} to the end: {error}. Try again when the API server is well"),
     };
     let message = match resource {
@@ -126,6 +130,7 @@ fn place(resource: Resource<'_>, namespace: Option<&str>) -> String {
 fn reason(error: &RequestError) -> &'static str {
     match error {
         RequestError::Refused(refusal) => match refusal.code {
+            StatusCode::UNAUTHORIZED => "unauthorized",
             StatusCode::FORBIDDEN => "forbidden",
             StatusCode::TOO_MANY_REQUESTS => "rate-limited",
             StatusCode::GONE => "inconsistent",

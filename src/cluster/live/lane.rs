@@ -103,7 +103,7 @@ impl<'a> Lane<'a> {
             // A kind that this cluster does not serve: there is nothing of it.
             Some(StatusCode::NOT_FOUND) if matches!(self.resource, Resource::Workload(_)) => return Ok(None),
             Some(StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) if self.is_custom() => return Ok(None),
-            _ => run.end_on_unauthorized(&error)?,
+            _ => run.end_without_credential(&error)?,
         }
         self.closed(namespace, &error);
         Ok(None)

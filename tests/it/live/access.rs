@@ -72,6 +72,28 @@ async fn a_version_that_is_told_to_nobody_is_left_out() {
 }
 
 #[tokio::test]
+async fn a_list_that_accepts_no_credential_is_a_gap_whenever_it_says_so() {
+    for path in [PODS, "/api/v1/nodes", "/apis"] {
+        let api = Plan::recorded().start().await;
+        api.always_fail(path, Fault::recorded(401, "unauthorized-401.json"));
+        let inventory = found(&api, &Scope::default()).await.unwrap();
+        assert_eq!(inventory.gaps.len(), 1, "{:#?}", inventory.gaps);
+        let gap = &inventory.gaps[0];
+        assert_eq!(gap.reason, "unauthorized");
+        assert!(path == "/apis" || gap.message.contains("log in again"), "{}", gap.message);
+    }
+}
+
+#[tokio::test]
+async fn a_version_that_never_comes_holds_up_nothing() {
+    let api = Plan::recorded().start().await;
+    api.always_fail("/version", Fault::Silence);
+    let inventory = tokio::time::timeout(Duration::from_secs(10), found(&api, &Scope::default())).await;
+    let inventory = inventory.expect("the lists were read at once").unwrap();
+    assert_eq!((inventory.pods, inventory.version, inventory.gaps.len()), (9, None, 0));
+}
+
+#[tokio::test]
 async fn a_forbidden_list_is_read_namespace_by_namespace() {
     let api = Plan::recorded().start().await;
     api.always_fail(PODS, forbidden());

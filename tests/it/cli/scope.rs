@@ -121,6 +121,15 @@ async fn an_overloaded_server_is_asked_again_when_it_says() {
 }
 
 #[tokio::test]
+async fn a_servers_words_are_masked_in_the_log_too() {
+    let api = Plan::recorded().start().await;
+    let words = json!({"kind": "Status", "message": "etcd says no: password=canary-of-etcd"});
+    api.fail(PODS, "", 1, Fault::Answer { status: 500, headers: Vec::new(), body: words.to_string().into() });
+    let ran = collect(&api, &["-vv"]).await.exits(0).says(&["trying again", "password=***HIDDEN***"]);
+    assert!(!ran.stderr.contains("canary-of-etcd"), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn a_user_is_impersonated() {
     let api = Plan::recorded().start().await;
     facts(&api, &["--as", "viewer", "--as-group", "support"]).await;

@@ -45,6 +45,10 @@ const ABOUT: &str = "\
     realm ref reference required rotation scheme scope scopes seconds selector service sha1 sha256 sha512 size \
     sock socket state status store suffix template timeout ttl type types uri url urls version";
 
+/// Words that make of tokens what language models count: `MAX_TOKENS`, `TOKENS_PER_SECOND`.
+const COUNTING: &str = "\
+    batch context count input limit max min num number output per total";
+
 /// Words of accounts, whose values troubleshoot's redactors mask too.
 const ACCOUNT_WORDS: &str = "\
     user username database";
@@ -89,6 +93,9 @@ fn rule_by_words(name: &str) -> Option<Rule> {
     if words.len() == 1 && matches!(last, "pwd" | "oldpwd") {
         return None;
     }
+    if words.iter().any(|word| among(COUNTING, word)) && is_about_tokens_alone(&words) {
+        return None;
+    }
     let is_secret = sounds_secret(&words) || (is_secret_key(&words) && !is_public(&words));
     if is_secret {
         return (!among(ABOUT, last)).then_some(Rule::SecretName);
@@ -110,6 +117,11 @@ fn sounds_secret(words: &[String]) -> bool {
     words.iter().any(|word| among(SECRET_WORDS, word) || was_joined(word))
         || words.last().is_some_and(|last| among(SECRET_LAST_WORDS, last))
         || pairs(words).any(|pair| SECRET_PAIRS.contains(&pair))
+}
+
+fn is_about_tokens_alone(words: &[String]) -> bool {
+    let others: Vec<String> = words.iter().filter(|word| *word != "tokens").cloned().collect();
+    others.len() < words.len() && !sounds_secret(&others)
 }
 
 fn is_secret_key(words: &[String]) -> bool {
@@ -214,7 +226,8 @@ mod tests {
         let names = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
         for name in names(
             "PASSWORD1 TOKEN2 api_key_3 LDAP_BIND_PW DB_PASSWORD PGPASSWORD MYSQL_PWD githubToken x-api-key AWS_SECRET_ACCESS_KEY AWS_ACCESS_KEY_ID SECRET_KEY_BASE \
-             VAULT_SECRET_ID REDISCLI_AUTH DB_PASS JWT_SIGNING_KEY private_key connectionString certKey kubeadmToken DBPASS pgpass --storepass",
+             VAULT_SECRET_ID REDISCLI_AUTH DB_PASS JWT_SIGNING_KEY private_key connectionString certKey kubeadmToken DBPASS pgpass --storepass \
+             AUTH_TOKENS MAX_TOKENS_PASSWORD CONTEXT_TOKEN",
         ) {
             assert_eq!(rule(&name), Some(Rule::SecretName), "{name}");
         }
@@ -223,7 +236,8 @@ mod tests {
         }
         for name in names(
             "PWD OLDPWD PATH GPG_KEY SSH_PUBLIC_KEY TOKEN_TTL DB_PASSWORD_FILE SECRET_NAME USER_AGENT AUTHOR AUTHORS KEYBOARD \
-             MONKEY COMPASS BYPASS TOKENIZER_PATH PASSWORD_MIN_LENGTH SSH_AUTH_SOCK LICENSE DATABASE_URL SORT_KEY PARTITION_KEY",
+             MONKEY COMPASS BYPASS TOKENIZER_PATH PASSWORD_MIN_LENGTH SSH_AUTH_SOCK LICENSE DATABASE_URL SORT_KEY PARTITION_KEY \
+             MAX_TOKENS TOKENS_PER_SECOND maxOutputTokens",
         ) {
             assert_eq!(rule(&name), None, "{name}");
         }

@@ -29,7 +29,7 @@ impl<'a> Feed<'a> {
         keychain: Arc<Keychain>,
         platforms: Option<&'a PlatformSettings>,
         watch: Stopwatch,
-    ) -> (Self, impl Stream<Item = Want>) {
+    ) -> (Self, impl Stream<Item = Want> + use<>) {
         let (sender, receiver) = unbounded_channel();
         let next = async |mut receiver: UnboundedReceiver<Want>| Some((receiver.recv().await?, receiver));
         let stream = futures::stream::unfold(receiver, next);

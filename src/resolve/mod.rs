@@ -23,6 +23,8 @@ mod stored;
 use std::sync::Arc;
 
 use futures::Stream;
+use tokio::task::JoinError;
+use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::*;
 
@@ -112,6 +114,21 @@ pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
 /// `wants` may go on yielding while images are resolved. A reference may come again when more is wanted of it than before
 /// (other platforms, digests, pull secrets): then what is missing is asked for, and nothing twice. Every image that was
 /// yielded has an answer in the end, also when `stop` ended the run before; `wants` must end then.
-pub async fn resolve(wants: impl Stream<Item = Want>, resolver: Resolver, events: &Events, stop: &Stop) -> Resolution {
-    run::Run::new(resolver, events.clone(), stop.clone()).drive(wants).await
+///
+/// It runs as a task: who waits for it may have a thread of its own, which would be woken for each image.
+pub async fn resolve(
+    wants: impl Stream<Item = Want> + Send + 'static,
+    resolver: Resolver,
+    events: &Events,
+    stop: &Stop,
+) -> Resolution {
+    let run = run::Run::new(resolver, events.clone(), stop.clone());
+    let task = AbortOnDropHandle::new(tokio::spawn(run.drive(wants)));
+    match task.await.map_err(JoinError::try_into_panic) {
+        Ok(resolution) => resolution,
+        // A panic is a bug of ours, and none of an image.
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        // The runtime shuts down: nobody waits for an answer.
+        Err(Err(_)) => std::future::pending().await,
+    }
 }

@@ -81,7 +81,9 @@ async fn a_run_that_is_told_to_end_answers_for_every_image() {
     let mut bench = Bench::new();
     bench.limits.concurrency = 1;
     // Discovery goes on until it is told to end.
-    let endless = futures::stream::iter(wants).chain(futures::stream::pending()).take_until(bench.stop.stopped());
+    let stop = bench.stop.clone();
+    let stopped = async move { stop.stopped().await };
+    let endless = futures::stream::iter(wants).chain(futures::stream::pending()).take_until(stopped);
     let interrupt = async {
         while registry.log().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;

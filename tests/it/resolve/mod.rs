@@ -105,7 +105,7 @@ impl Bench {
         self
     }
 
-    async fn resolve(&self, wants: impl futures::Stream<Item = Want>) -> Resolution {
+    async fn resolve(&self, wants: impl futures::Stream<Item = Want> + Send + 'static) -> Resolution {
         let events = Events::to(Arc::clone(&self.events) as Arc<dyn Sink>);
         let client = RegistryClient::new(&self.options, &self.limits, Clock::System, events.clone(), self.stop.clone());
         let reader: Arc<dyn PullSecretReader> = Arc::new(self.secrets.clone());

@@ -78,7 +78,7 @@ pub(super) async fn authorized(
     mut ask: Ask,
 ) -> Result<Authorized, Trouble> {
     let login = Login::of(credential);
-    let key = Key { origin: origin(&ask.url), repository: place.path.to_owned(), login };
+    let key = Key { origin: origin(&ask.url).into_owned(), repository: place.path.to_owned(), login };
     ask.authorization = tokens.known(caller, &key, credential).await;
     let mut last = matches!(credential, Credential::BearerToken(_));
     loop {

@@ -105,7 +105,7 @@ impl Endpoint {
 
     /// Scheme, host and port, as far as they are known.
     pub(super) fn origin(&self) -> String {
-        self.origins().first().map(origin).unwrap_or_default()
+        self.origins().first().map(origin).unwrap_or_default().into_owned()
     }
 
     /// Waits while somebody else makes the first contact, so that a server that is down costs one attempt, however

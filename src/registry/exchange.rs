@@ -1,5 +1,7 @@
 //! One request and its answer: redirects, time limits, and no more bytes than asked for.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
@@ -53,7 +55,7 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Scheme, host and port of who answered.
-    pub(super) fn origin(&self) -> String {
+    pub(super) fn origin(&self) -> Cow<'_, str> {
         origin(&self.url)
     }
 

@@ -11,9 +11,10 @@
 //! Names are judged by the addresses that they resolve to: [`Guard`] is also asked by the resolver. Through a proxy
 //! only addresses that stand in the URL itself can be judged.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 /// From how far away an address can be reached; the least public first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,8 +128,12 @@ impl Guard {
 }
 
 /// Scheme, host and port: all that we ever show of a URL.
-pub(super) fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
+pub(super) fn origin(url: &Url) -> Cow<'_, str> {
+    // Nearly always it is how the URL begins. A name or a password in it is not shown.
+    match url.has_host() && url.username().is_empty() && url.password().is_none() {
+        true => Cow::Borrowed(&url[..Position::BeforePath]),
+        false => Cow::Owned(url.origin().ascii_serialization()),
+    }
 }
 
 /// Where a redirect from `from`, which was answered at an address of reach `sender`, leads.
@@ -143,7 +148,7 @@ pub(super) fn realm(registry: &Url, sender: Reach, realm: &str, with_credential:
     let target = Url::parse(realm).map_err(|_| Refusal::NoUrl)?;
     check(registry, sender, &target)?;
     if with_credential && target.scheme() == "http" && target.host() != registry.host() {
-        return Err(Refusal::PlainCredential(origin(&target)));
+        return Err(Refusal::PlainCredential(origin(&target).into_owned()));
     }
     Ok(target)
 }
@@ -154,11 +159,13 @@ fn check(from: &Url, sender: Reach, target: &Url) -> Result<(), Refusal> {
         return Err(Refusal::NoUrl);
     }
     if from.scheme() == "https" && target.scheme() == "http" {
-        return Err(Refusal::Downgrade(origin(target)));
+        return Err(Refusal::Downgrade(origin(target).into_owned()));
     }
     let stays = from.origin() == target.origin();
     match Reach::of_literal(target) {
-        Some(reach) if !stays && !Guard::SentBy(sender).allows(reach) => Err(Refusal::LessPublic(origin(target))),
+        Some(reach) if !stays && !Guard::SentBy(sender).allows(reach) => {
+            Err(Refusal::LessPublic(origin(target).into_owned()))
+        }
         _ => Ok(()),
     }
 }

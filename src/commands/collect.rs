@@ -1,6 +1,10 @@
 //! `imagefacts collect`: a cluster's images into a bundle.
 
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
 
 use crate::bundle::{Destination, Written};
 use crate::cli::CollectArgs;
@@ -9,7 +13,7 @@ use crate::cluster::live::Connection;
 use crate::collect::{Collection, Source};
 use crate::event::{Event, Events};
 use crate::exit::Exit;
-use crate::progress::{self, JsonTarget, ProgressMode};
+use crate::progress::{self, JsonTarget, ProgressMode, Relay};
 use crate::settings::{self, CollectSettings, OutputSettings, SourceSettings};
 use crate::stop::Stop;
 use crate::vocabulary::RedactionMode;
@@ -34,26 +38,30 @@ pub(super) async fn run(args: CollectArgs, told: Told) -> anyhow::Result<Exit> {
     collect(source, settings, told).await
 }
 
+/// How long a run that was told to end waits for somebody to read its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// Collects from `source`, shows how it goes, and prints where the bundle is.
 pub(super) async fn collect(source: Source, settings: CollectSettings, told: Told) -> anyhow::Result<Exit> {
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     let watch = signals::watch(&stop);
     let output = settings.output.clone();
-    let events = events(&output, &told, clock);
+    let (events, relay) = events(&output, &told, clock).context("progress cannot be shown")?;
     let collected = async {
         let destination = Destination::resolve(output.output.as_deref(), clock)?;
         watch.cleans_up(destination.unfinished());
         let environment = told.environment;
         anyhow::Ok(Collection { source, settings, environment, destination, clock }.run(&events, &stop).await?)
     };
-    let outcome = match collected.await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            events.emit(Event::Failed { message: print::describe(&error) });
-            return Err(error);
-        }
-    };
+    let collected = collected.await;
+    if let Err(error) = &collected {
+        events.emit(Event::Failed { message: print::describe(error) });
+    }
+    if let Some(relay) = relay {
+        last_words(&relay, &stop).await;
+    }
+    let outcome = collected?;
     // With JSON on stdout the last event names the bundle; anything else would be no JSON.
     if matches!(outcome.written, Written::File(_)) && output.progress != ProgressMode::Json {
         print::result(&format!("{}\n", outcome.written))?;
@@ -65,7 +73,19 @@ pub(super) async fn collect(source: Source, settings: CollectSettings, told: Tol
     })
 }
 
-fn events(output: &OutputSettings, told: &Told, clock: Clock) -> Events {
+/// Waits until all was shown, but not for ever once the run was told to end.
+async fn last_words(relay: &Relay, stop: &Stop) {
+    let no_longer = async {
+        stop.stopped().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = relay.written() => {}
+        () = no_longer => {}
+    }
+}
+
+fn events(output: &OutputSettings, told: &Told, clock: Clock) -> io::Result<(Events, Option<Relay>)> {
     let to_stdout = output.output.as_deref().is_some_and(|path| path.as_os_str() == "-");
     let json = if to_stdout { JsonTarget::Stderr } else { JsonTarget::Stdout };
     // Log lines would tear a bar apart.
@@ -73,9 +93,10 @@ fn events(output: &OutputSettings, told: &Told, clock: Clock) -> Events {
         ProgressMode::Auto if told.verbose > 0 => ProgressMode::Plain,
         mode => mode,
     };
-    let sink = progress::sink(mode, told.quiet, clock, json);
-    Events::to(match output.redaction {
+    let (sink, relay) = progress::sink(mode, told.quiet, clock, json)?;
+    let sink = match output.redaction {
         RedactionMode::Off => sink,
         RedactionMode::Default | RedactionMode::Strict => Arc::new(Masked { inner: sink }),
-    })
+    };
+    Ok((Events::to(sink), relay))
 }

@@ -10,6 +10,7 @@ mod console;
 mod json;
 mod lines;
 mod plain;
+mod relay;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,9 @@ mod tests;
 pub use console::Console;
 pub use json::{Json, schema};
 pub use plain::Plain;
+pub use relay::Relay;
 
-use std::io::{IsTerminal, stderr, stdout};
+use std::io::{self, IsTerminal, stderr, stdout};
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -50,18 +52,33 @@ pub enum JsonTarget {
     Stderr,
 }
 
-/// The sink for `mode`. `quiet` silences what is meant for people; JSON that was asked for by name stays.
-pub fn sink(mode: ProgressMode, quiet: bool, clock: Clock, json: JsonTarget) -> Arc<dyn Sink> {
-    match (mode, json) {
-        (ProgressMode::Json, JsonTarget::Stdout) => Arc::new(Json::new(stdout(), clock)),
-        (ProgressMode::Json, JsonTarget::Stderr) => Arc::new(Json::new(stderr(), clock)),
-        (ProgressMode::None, _) => Arc::new(Silent),
-        _ if quiet => Arc::new(Silent),
-        (ProgressMode::Auto | ProgressMode::Console, _) if can_redraw() => Arc::new(Console::stderr(clock)),
-        (ProgressMode::Auto | ProgressMode::Console | ProgressMode::Plain, _) => {
-            Arc::new(Plain::new(stderr(), clock).painted(Paint::for_stderr()))
+/// The sink for `mode`, and the relay that it writes through, if it writes lines. `quiet` silences what is meant for
+/// people; JSON that was asked for by name stays.
+///
+/// # Errors
+/// When no thread can be started to write on.
+pub fn sink(
+    mode: ProgressMode,
+    quiet: bool,
+    clock: Clock,
+    json: JsonTarget,
+) -> io::Result<(Arc<dyn Sink>, Option<Relay>)> {
+    Ok(match mode {
+        ProgressMode::Json => {
+            let relay = match json {
+                JsonTarget::Stdout => Relay::to(stdout())?,
+                JsonTarget::Stderr => Relay::to(stderr())?,
+            };
+            (Arc::new(Json::new(relay.clone(), clock)), Some(relay))
         }
-    }
+        ProgressMode::None => (Arc::new(Silent), None),
+        _ if quiet => (Arc::new(Silent), None),
+        ProgressMode::Auto | ProgressMode::Console if can_redraw() => (Arc::new(Console::stderr(clock)), None),
+        ProgressMode::Auto | ProgressMode::Console | ProgressMode::Plain => {
+            let relay = Relay::to(stderr())?;
+            (Arc::new(Plain::new(relay.clone(), clock).painted(Paint::for_stderr())), Some(relay))
+        }
+    })
 }
 
 /// Whether stderr is a terminal that can move its cursor (terminfo: a dumb one cannot).

@@ -70,7 +70,7 @@ impl<W: Write + Send> Sink for Plain<W> {
         };
         for line in lines {
             // A log that cannot be written must not end the run.
-            let _ = writeln!(state.out, "{line}");
+            let _ = state.out.write_all(format!("{line}\n").as_bytes());
         }
     }
 }

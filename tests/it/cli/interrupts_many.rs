@@ -119,21 +119,50 @@ async fn a_signal_while_the_bundle_is_written_changes_nothing() {
 
 #[tokio::test]
 async fn a_second_signal_leaves_nothing_unfinished() {
-    let program = Program::new();
-    // A pipe that is full and that nobody reads: the first event can never be told.
+    let (registry, program) = scene().await;
+    silence(&registry, 0);
+    for target in ["bundle.tar.gz", "."] {
+        let child = start(&program, &[&COLLECT[..], &["-o", target]].concat());
+        until(|| program.entries().iter().any(|name| name.ends_with(".tmp")) && !registry.log().is_empty()).await;
+        // Both are there when it goes on, so that no time is left to write a bundle.
+        ["STOP", "INT", "TERM", "CONT"].iter().for_each(|name| signal(&child, name));
+        let ended = child.wait_with_output().await.unwrap();
+        assert!(matches!(ended.status.code(), Some(130 | 143)), "{ended:?}");
+        assert!(!program.entries().iter().any(|name| name.ends_with(".tmp")), "{:?}", program.entries());
+    }
+}
+
+/// A pipe that is full and that nobody reads: nothing that happens can be told.
+#[tokio::test]
+async fn a_reader_that_does_not_read_holds_up_nothing() {
     let (_reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&[0; 1 << 16]).unwrap();
-    for target in ["bundle.tar.gz", "."] {
-        let arguments = ["collect", "--from", "/dev/null", "--progress", "json", "-o", target];
-        let mut child = program.command(&arguments).stdout(writer.try_clone().unwrap()).spawn().unwrap();
-        until(|| program.entries().iter().any(|name| name.ends_with(".tmp"))).await;
-        // Two signals at once may count as one, so another follows while it runs.
-        while child.try_wait().unwrap().is_none() {
+    for (progress, ending, code, reason) in [
+        ("json", &[][..], 130, "interrupted"),
+        ("plain", &[], 130, "interrupted"),
+        ("json", &["--timeout", "1s"], 0, "timeout"),
+        ("plain", &["--timeout", "1s"], 0, "timeout"),
+    ] {
+        let (registry, program) = scene().await;
+        silence(&registry, 500);
+        let arguments = [&["collect", "--progress", progress, "-o", "bundle.tar.gz"], &COLLECT[..], ending].concat();
+        let mut command = program.command(&arguments);
+        match progress {
+            "json" => command.stdout(writer.try_clone().unwrap()),
+            _ => command.stderr(writer.try_clone().unwrap()),
+        };
+        let child = command.spawn().unwrap();
+        until(|| registry.log().len() >= 2 * 500 + 32).await;
+        if ending.is_empty() {
             signal(&child, "INT");
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        program.end(child).await.exits(130);
-        assert_eq!(program.entries(), [""; 0]);
+        program.end(child).await.exits(code);
+        let bundle = Bundle::read(&std::fs::read(program.directory().join("bundle.tar.gz")).unwrap());
+        assert!(bundle.text("execution-data/collection.json").contains(&format!("\"reason\": \"{reason}\"")));
+        let facts = bundle.facts();
+        // Some were asked for, and not answered yet.
+        assert_eq!(facts.0["complete"], false);
+        assert!((1..=500).contains(&count(&facts, "resolved")), "{}", facts.0["summary"]);
     }
 }
 

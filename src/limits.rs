@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            concurrency: 64,
+            concurrency: 96,
             per_registry: None,
             retries: 3,
             request_timeout: Duration::from_secs(15),

@@ -199,7 +199,7 @@ pub struct OutputArgs {
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
     /// Requests in flight, over all registries
-    #[arg(long, value_name = "N", default_value_t = 64, env = "IMAGEFACTS_CONCURRENCY", value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 96, env = "IMAGEFACTS_CONCURRENCY", value_parser = positive)]
     pub concurrency: u32,
     /// The most requests in flight to one registry (default: 32 at first, then as many as it answers well)
     #[arg(long, value_name = "N", env = "IMAGEFACTS_PER_REGISTRY", value_parser = positive)]

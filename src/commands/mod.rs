@@ -21,6 +21,7 @@ use std::ffi::OsString;
 use std::future::Future;
 
 use anyhow::Context;
+use tokio::task::JoinError;
 
 use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
@@ -73,14 +74,19 @@ pub fn main(args: &[OsString]) -> Exit {
     })
 }
 
-/// Runs what waits for the network. What it does itself it does on this thread, beside the runtime's own: those are free to
-/// send and receive while a page is decoded here.
-fn run(work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+/// Runs what waits for the network, on the runtime's own threads: this one beside them would be one more than there are
+/// processors, and be woken for each image.
+fn run(work: impl Future<Output = anyhow::Result<Exit>> + Send + 'static) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("the threads of this program cannot be started")?;
-    let done = runtime.block_on(work);
+    let done = match runtime.block_on(runtime.spawn(work)).map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        // A panic is a bug of ours: it ends the program as it would have without the other thread.
+        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+        Err(Err(canceled)) => Err(canceled.into()),
+    };
     // A thread may still wait for stdin or a name server; nothing that it could bring matters any more.
     runtime.shutdown_background();
     done

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 
+use tokio::task::yield_now;
 use url::form_urlencoded;
 
 use super::ahead::Ahead;
@@ -105,7 +106,9 @@ async fn read_page<'a>(
     while let Some(chunk) = beside(next.as_mut(), answer.chunk()).await? {
         splitter.push(&chunk, &mut |item| take(Part::Item(item)))?;
         if let (None, Some(token)) = (&next, splitter.next_token()) {
-            next = Some(Ahead::ask(cluster, listing, Some(token.to_owned())));
+            let ahead = next.insert(Ahead::ask(cluster, listing, Some(token.to_owned())));
+            // What sends the request may be next on this very thread: it goes before the page is decoded.
+            beside(Some(ahead), yield_now()).await;
         }
     }
     take(Part::PageEnd(splitter.finish()?));

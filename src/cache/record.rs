@@ -10,8 +10,8 @@ pub(super) const MEDIA_TYPE_BYTES: usize = 255;
 /// What a record is found by: half of a digest.
 ///
 /// Two that were the same would do no harm: each content shows when it is read whether it is what was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(super) struct Key(u128);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(super) struct Key([u8; Self::BYTES]);
 
 /// What is kept.
 #[derive(Debug, Clone)]
@@ -35,15 +35,15 @@ impl Key {
 
     pub(super) fn of(digest: &Digest) -> Self {
         let half = digest.hex().get(..2 * Self::BYTES).unwrap_or_default();
-        Self(u128::from_str_radix(half, 16).unwrap_or_default())
+        Self(u128::from_str_radix(half, 16).unwrap_or_default().to_be_bytes())
     }
 
     pub(super) fn to_bytes(self) -> [u8; Self::BYTES] {
-        self.0.to_be_bytes()
+        self.0
     }
 
     pub(super) fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
-        Self(u128::from_be_bytes(bytes))
+        Self(bytes)
     }
 }
 

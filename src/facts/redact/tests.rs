@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cluster::inventory::ImageName;
-use crate::facts::document::{Build, ImageError, Waiting};
+use crate::facts::document::{Build, HistoryStep, ImageError, Layer, Waiting};
 use crate::facts::fixture;
 use crate::image::ImageConfig;
 use crate::resolve::Resolution;
@@ -185,6 +185,33 @@ fn rule_place_and_equal_values_are_told() {
     assert_eq!((redactions.count, redactions.by_rule[&Rule::SecretName]), (4, 2));
     let json = serde_json::to_value(&facts).unwrap();
     assert_eq!(json.pointer(&redactions.redactions[2].place).unwrap(), MASK);
+}
+
+/// What made a layer stands in the history too, among steps that made none.
+#[test]
+fn a_step_is_masked_wherever_it_stands() {
+    let mut facts = document("history", "");
+    let manifest = &mut facts.manifests[0];
+    let steps = ["COPY a /", "RUN curl -u me:hunter2 https://h", "RUN make", "ENV TOKEN=hunter2", "RUN make"];
+    let step = |nth: usize| Some(steps[nth].to_owned());
+    let layer = manifest.layers.as_ref().unwrap()[0].clone();
+    let past = manifest.history.as_ref().unwrap()[0].clone();
+    for (of_layers, of_history, masked) in [
+        (&[0, 1, 2][..], &[3, 0, 1, 2][..], &["/layers/1", "/history/0", "/history/2"][..]),
+        (&[0, 2, 4], &[0, 3, 2, 1, 4], &["/history/1", "/history/3"]),
+        (&[2], &[3, 3], &["/history/0", "/history/1"]),
+    ] {
+        let manifest = &mut facts.manifests[0];
+        manifest.layers = Some(of_layers.iter().map(|nth| Layer { created_by: step(*nth), ..layer.clone() }).collect());
+        manifest.history =
+            Some(of_history.iter().map(|nth| HistoryStep { created_by: step(*nth), ..past.clone() }).collect());
+        let places = redact(&mut facts).redactions.into_iter().map(|redaction| redaction.place);
+        assert_eq!(
+            places.collect::<Vec<_>>(),
+            masked.iter().map(|at| format!("/manifests/0{at}/createdBy")).collect::<Vec<_>>()
+        );
+        assert!(!serde_json::to_string(&facts).unwrap().contains("hunter2"));
+    }
 }
 
 #[test]

@@ -70,8 +70,12 @@ pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
             masker.step(format_args!("/layers/{at}/createdBy"), step);
         }
     }
+    // What made a layer stands in the history once more, in the same order. What was left as it is need not be looked at again.
+    let mut seen = manifest.layers.iter().flatten().filter_map(|layer| layer.created_by.as_ref()).peekable();
     for (at, step) in manifest.history.iter_mut().flatten().enumerate() {
-        if let Some(step) = &mut step.created_by {
+        if let Some(step) = &mut step.created_by
+            && seen.next_if_eq(&&*step).is_none()
+        {
             masker.step(format_args!("/history/{at}/createdBy"), step);
         }
         if let Some(comment) = &mut step.comment {

@@ -75,7 +75,12 @@ fn without_the_unknown(mut document: Value) -> Result<Read, Unreadable> {
             entries.remove(*at);
         }
     }
-    Ok(Read { facts: serde_json::from_value(document)?, left_out: unknown.len() })
+    Ok(Read { facts: typed(&document)?, left_out: unknown.len() })
+}
+
+/// The facts in a tree, by way of its text: to read them out of a tree as well would be a third of a megabyte of the program.
+pub(super) fn typed(document: &Value) -> Result<ImageFacts, serde_json::Error> {
+    serde_json::from_slice(&serde_json::to_vec(document)?)
 }
 
 /// The innermost entry of an array that `path` lies in: the array, and the entry's place.

@@ -8,11 +8,12 @@ mod tests;
 use std::collections::BTreeSet;
 
 use jsonschema::Draft;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use self::tape::Tape;
 use super::document::{ImageFacts, Manifest, SCHEMA_VERSION};
+use super::read::typed;
 use super::rules;
 use super::schema::facts_schema;
 use crate::image::Digest;
@@ -159,9 +160,9 @@ impl Validator {
         };
         let mut violations = violations(relaxed.as_ref().unwrap_or(&self.whole), "", &tape(document));
         if violations.is_empty() && newer_version.is_none() {
-            match ImageFacts::deserialize(document) {
+            match typed(document) {
                 Ok(facts) => violations = rules::violations(&facts),
-                Err(error) => violations.push(Violation { path: String::new(), message: error.to_string() }),
+                Err(error) => violations.push(Violation { path: String::new(), message: without_place(&error) }),
             }
         }
         violations.truncate(MAX_VIOLATIONS);
@@ -202,6 +203,12 @@ fn violations(compiled: &Compiled, place: &str, tape: &Tape) -> Vec<Violation> {
         message: error.masked().to_string(),
     };
     compiled.iter_errors(tape.root()).map(violation).collect()
+}
+
+/// What is wrong, but not where in a text that nobody has seen.
+fn without_place(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    error.to_string().replace(&place, "")
 }
 
 /// The document with its arrays left empty.

@@ -42,5 +42,6 @@ pub mod serve;
 pub mod settings;
 pub mod sorted;
 pub mod stop;
+pub mod task;
 pub mod text;
 pub mod vocabulary;

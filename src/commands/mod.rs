@@ -21,11 +21,11 @@ use std::ffi::OsString;
 use std::future::Future;
 
 use anyhow::Context;
-use tokio::task::JoinError;
 
 use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
+use crate::task;
 
 /// What every command is told.
 pub(crate) struct Told {
@@ -81,13 +81,8 @@ fn run(work: impl Future<Output = anyhow::Result<Exit>> + Send + 'static) -> any
         .enable_all()
         .build()
         .context("the threads of this program cannot be started")?;
-    let done = match runtime.block_on(runtime.spawn(work)).map_err(JoinError::try_into_panic) {
-        Ok(done) => done,
-        // A panic is a bug of ours: it ends the program as it would have without the other thread.
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
-        Err(Err(canceled)) => Err(canceled.into()),
-    };
+    let done = task::outcome(runtime.block_on(runtime.spawn(work)));
     // A thread may still wait for stdin or a name server; nothing that it could bring matters any more.
     runtime.shutdown_background();
-    done
+    done.context("the run was given up. This is a bug of imagefacts")?
 }

@@ -23,7 +23,6 @@ mod stored;
 use std::sync::Arc;
 
 use futures::Stream;
-use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 pub use answer::*;
@@ -35,6 +34,7 @@ use crate::event::Events;
 use crate::limits::Limits;
 use crate::registry::RegistryClient;
 use crate::stop::Stop;
+use crate::task;
 
 /// What becomes of an image that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -124,11 +124,9 @@ pub async fn resolve(
 ) -> Resolution {
     let run = run::Run::new(resolver, events.clone(), stop.clone());
     let task = AbortOnDropHandle::new(tokio::spawn(run.drive(wants)));
-    match task.await.map_err(JoinError::try_into_panic) {
-        Ok(resolution) => resolution,
-        // A panic is a bug of ours, and none of an image.
-        Err(Ok(panic)) => std::panic::resume_unwind(panic),
+    match task::outcome(task.await) {
+        Some(resolution) => resolution,
         // The runtime shuts down: nobody waits for an answer.
-        Err(Err(_)) => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{FutureExt as _, Stream, StreamExt as _};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use super::attachments::Lookups;
@@ -20,6 +20,7 @@ use crate::cluster::inventory::Gap;
 use crate::event::{Event, EventError, Events};
 use crate::image::Reference;
 use crate::stop::{Stop, StopReason};
+use crate::task;
 use crate::vocabulary::{GapScope, ImageStatus};
 
 /// How often progress is told while images are resolved.
@@ -88,12 +89,8 @@ impl Run {
                         self.accept(want);
                     }
                 }
-                Some(ended) = self.tasks.join_next() => match ended.map_err(JoinError::try_into_panic) {
-                    Ok(effort) => self.finish(effort),
-                    // A panic is a bug of ours, and none of an image.
-                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                    // The runtime shuts down: nobody waits for an answer.
-                    Err(Err(_)) => {}
+                Some(ended) = self.tasks.join_next() => if let Some(effort) = task::outcome(ended) {
+                    self.finish(effort);
                 },
             }
         }

@@ -1,6 +1,6 @@
 //! The last step before a document is written: masked, validated, and as small as it gets.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +34,7 @@ pub struct Sealer {
 /// What was sealed so far.
 #[derive(Debug)]
 struct Done {
-    manifests: HashMap<Digest, Sealed>,
+    manifests: BTreeMap<Digest, Sealed>,
     spool: Spool,
 }
 
@@ -90,7 +90,7 @@ impl Sealer {
 
 impl Done {
     fn new() -> Self {
-        Self { manifests: HashMap::new(), spool: Spool::new(ROOM) }
+        Self { manifests: BTreeMap::new(), spool: Spool::new(ROOM) }
     }
 }
 

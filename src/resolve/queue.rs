@@ -22,8 +22,9 @@ pub(super) struct Queue {
 /// The images of one registry.
 #[derive(Default)]
 struct Line {
-    urgent: VecDeque<Job>,
-    others: VecDeque<Job>,
+    /// boxed, as a line keeps room for as many as ever stood in it
+    urgent: VecDeque<Box<Job>>,
+    others: VecDeque<Box<Job>>,
     /// those that are being resolved
     running: usize,
     /// when one was last started, counted in images
@@ -33,7 +34,8 @@ struct Line {
 impl Queue {
     pub(super) fn push(&mut self, job: Job) {
         let line = self.lines.entry(job.want.reference.registry().to_owned()).or_default();
-        if job.want.is_urgent() { line.urgent.push_back(job) } else { line.others.push_back(job) }
+        let queue = if job.want.is_urgent() { &mut line.urgent } else { &mut line.others };
+        queue.push_back(Box::new(job));
     }
 
     /// The next image to start: of the registry of which fewest are running, so that one that does not answer cannot
@@ -43,7 +45,7 @@ impl Queue {
         let line = open.min_by_key(|line| (line.running, line.urgent.is_empty(), line.started))?;
         self.started += 1;
         (line.running, line.started) = (line.running + 1, self.started);
-        line.urgent.pop_front().or_else(|| line.others.pop_front())
+        line.urgent.pop_front().or_else(|| line.others.pop_front()).map(|job| *job)
     }
 
     /// Notes that an image of `registry` that was started is done.

@@ -1,6 +1,6 @@
 //! Resolves many images at once: what may start when, and what is told of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,10 +40,10 @@ pub(super) struct Run {
     /// images that wait or are being resolved, and for which more is wanted by now
     newer: HashMap<Reference, Want>,
     /// images that are done with, unless more comes to be wanted of them
-    resting: HashMap<Reference, Effort>,
+    resting: BTreeMap<Reference, Box<Effort>>,
     answers: BTreeMap<Reference, Answer>,
     /// images known so far
-    known: HashSet<Reference>,
+    known: BTreeSet<Reference>,
     /// images that were told of
     done: u64,
     /// of those, the ones that failed
@@ -63,9 +63,9 @@ impl Run {
             queue: Queue::default(),
             tasks: JoinSet::new(),
             newer: HashMap::new(),
-            resting: HashMap::new(),
+            resting: BTreeMap::new(),
             answers: BTreeMap::new(),
-            known: HashSet::new(),
+            known: BTreeSet::new(),
             done: 0,
             failed: 0,
             is_open: true,
@@ -101,13 +101,13 @@ impl Run {
     fn accept(&mut self, want: Option<Want>) {
         let Some(want) = want else {
             self.is_open = false;
-            return mem::take(&mut self.resting).into_values().for_each(|effort| self.settle(effort));
+            return mem::take(&mut self.resting).into_values().for_each(|effort| self.settle(*effort));
         };
         self.watch.get_or_insert_with(|| self.shared.resolver.clock.start());
         if self.known.insert(want.reference.clone()) {
             self.queue.push(Job { want, earlier: None });
         } else if let Some(effort) = self.resting.remove(&want.reference) {
-            self.go_on(want, effort);
+            self.go_on(want, *effort);
         } else {
             self.newer.insert(want.reference.clone(), want);
         }
@@ -149,7 +149,7 @@ impl Run {
         if effort.status() == ImageStatus::Resolved {
             self.tell(&mut effort);
         }
-        self.resting.insert(effort.want.reference.clone(), effort);
+        self.resting.insert(effort.want.reference.clone(), Box::new(effort));
     }
 
     /// Ends an image.

@@ -182,9 +182,11 @@ fn sign(outcome: &Result<Answer, Fault>) -> Sign {
         Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => Sign::SlowDown,
         Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::REQUEST_TIMEOUT => Sign::Trouble,
         Ok(_) => Sign::Good,
-        Err(fault) if fault.other_protocol != OtherProtocol::Unlikely => Sign::Nothing,
+        // It was asked in a protocol that it does not speak.
+        Err(fault) if fault.other_protocol == OtherProtocol::Certain => Sign::Nothing,
         Err(fault) => match fault.class {
-            ErrorClass::Timeout | ErrorClass::Connect => Sign::Trouble,
+            ErrorClass::Connect => Sign::Broken,
+            ErrorClass::Timeout => Sign::Trouble,
             _ => Sign::Nothing,
         },
     }
@@ -246,18 +248,16 @@ mod tests {
         }
         for (class, expected) in [
             (ErrorClass::Timeout, Sign::Trouble),
-            (ErrorClass::Connect, Sign::Trouble),
+            (ErrorClass::Connect, Sign::Broken),
             (ErrorClass::Dns, Sign::Nothing),
             (ErrorClass::Tls, Sign::Nothing),
             (ErrorClass::TooLarge, Sign::Nothing),
         ] {
             let fault = Fault::broken(class, "https://r.io", "is broken", "mend it");
             assert_eq!(sign(&Err(fault.clone())), expected, "{class}");
-            assert_eq!(
-                sign(&Err(Fault { other_protocol: OtherProtocol::Possible, ..fault })),
-                Sign::Nothing,
-                "{class}"
-            );
+            let possible = Fault { other_protocol: OtherProtocol::Possible, ..fault.clone() };
+            let certain = Fault { other_protocol: OtherProtocol::Certain, ..fault };
+            assert_eq!((sign(&Err(possible)), sign(&Err(certain))), (expected, Sign::Nothing), "{class}");
         }
     }
 }

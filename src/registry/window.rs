@@ -15,6 +15,9 @@ const START: usize = 32;
 /// is left in peace until then; asked one by one, each of its refusals would cost a whole pause.
 pub(super) const LEAST: usize = 16;
 
+/// What a window does not go below where connections break.
+const LEAST_CONNECTIONS: usize = 4;
+
 /// The window of one server.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -47,6 +50,8 @@ pub(super) enum Sign {
     SlowDown,
     /// it is asked too much, or it is down
     Trouble,
+    /// the connection could not be made, or broke
+    Broken,
     /// nothing: nobody waited for its answer, or it was not reached
     Nothing,
 }
@@ -78,6 +83,7 @@ impl Window {
                 Sign::Good => self.grow(),
                 Sign::Trouble if self.is_mute => {}
                 Sign::SlowDown | Sign::Trouble => self.halve(),
+                Sign::Broken => self.hold(),
                 Sign::Nothing => {}
             }
         }
@@ -92,9 +98,18 @@ impl Window {
         }
     }
 
+    /// As many as are still in flight. A server, or what stands before it, may bear only so many connections, and drop the others at
+    /// once: if their places were given to the next, all who wait would have had their attempts before anybody is answered.
+    fn hold(&mut self) {
+        let others = self.in_flight.saturating_sub(1).max(LEAST_CONNECTIONS);
+        self.size = self.size.min(others);
+        (self.threshold, self.good) = (self.size, 0);
+    }
+
     /// Half of what was really in flight: a window that is not filled would give way in name alone.
     fn halve(&mut self) {
-        let least = LEAST.min(self.most);
+        // It may be less by now, for another reason.
+        let least = LEAST.min(self.size);
         self.threshold = (self.size / 2).max(least);
         self.size = (self.size.min(self.in_flight) / 2).max(least);
         (self.good, self.settled, self.is_mute) = (0, self.sent, true);
@@ -119,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_window_grows_while_all_goes_well_and_is_halved_once_for_those_that_fail_together() {
-        use Sign::{Good, Nothing, SlowDown, Trouble};
+        use Sign::{Broken, Good, Nothing, SlowDown, Trouble};
         for (name, most, rounds, expected) in [
             ("a good server", 64, vec![Good; 3], vec![32, 64, 64]),
             ("few at all", 8, vec![Good; 2], vec![8, 8]),
@@ -131,6 +146,8 @@ mod tests {
             ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
             ("one of few that has enough", 4, vec![SlowDown; 2], vec![4, 4]),
             ("what tells nothing", 64, vec![Nothing; 2], vec![32, 32]),
+            ("one that drops all connections", 64, vec![Broken, Broken, Good, Good], vec![32, 4, 4, 5]),
+            ("trouble of all kinds", 64, vec![Broken, Good, Trouble, Trouble], vec![32, 4, 5, 5]),
         ] {
             let mut window = Window::new(most);
             let sizes: Vec<_> = rounds.into_iter().map(|sign| round(&mut window, sign)).collect();
@@ -151,6 +168,26 @@ mod tests {
         assert_eq!(sizes[33], 64);
     }
 
+    /// The eight that a server bears, and whose answers take a while, are not overtaken by those that it drops.
+    #[test]
+    fn a_server_that_bears_few_connections_is_asked_for_as_many() {
+        let (mut window, mut borne, mut dropped) = (Window::new(64), Vec::new(), 0);
+        for _ in 0..100 {
+            while window.has_room() {
+                let nth = window.begin();
+                if borne.len() < 8 {
+                    borne.push(nth);
+                } else {
+                    window.end(nth, Sign::Broken);
+                    dropped += 1;
+                }
+            }
+            assert_eq!(borne.len(), 8);
+            window.end(borne.remove(0), Sign::Good);
+        }
+        assert!(dropped < 24 + 100 / 8 + 2, "{dropped}");
+    }
+
     #[test]
     fn what_was_sent_before_a_halving_tells_nothing_any_more() {
         let mut window = Window::new(64);
@@ -163,14 +200,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..4_usize), 0..2000)) {
+        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..5_usize), 0..2000)) {
             let (mut window, mut open) = (Window::new(most), Vec::new());
             for (at, sign) in steps {
                 if window.has_room() && at % 2 == 0 {
                     open.push(window.begin());
                 } else if !open.is_empty() {
                     let nth = open.swap_remove(usize::from(at) % open.len());
-                    window.end(nth, [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Nothing][sign]);
+                    window.end(nth, [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Broken, Sign::Nothing][sign]);
                 }
                 prop_assert_eq!(window.in_flight, open.len());
                 prop_assert!((1..=most.max(1)).contains(&window.size), "{:?}", window);

@@ -13,11 +13,11 @@ use super::span::Span;
 static HEADS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     RegexBuilder::new(
         r#"(?xm)
-        (?P<equals>[A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*
+        (?P<equals>[A-Za-z_][A-Za-z0-9_.-]*)[\ \t]*=[\ \t]*
         |\\?["'](?P<quoted>[A-Za-z_.][A-Za-z0-9_./-]*)\\?["']\s*:\s*
         |^[\ \t-]*(?P<yaml>[A-Za-z_][A-Za-z0-9_.-]*):[\ \t]+
         |(?P<snake>[A-Za-z]+(?:_[A-Za-z0-9]+)+):[\ ]*
-        |\bset[\ \t]+(?P<set>[A-Za-z_./:][A-Za-z0-9_./:-]*)[\ \t]+
+        |\bsetx?[\ \t]+(?P<set>[A-Za-z_./:][A-Za-z0-9_./:-]*)[\ \t]+
         |(?:^|[\s"'\[])--?(?P<flag>[A-Za-z][A-Za-z0-9-]+)["']?,?[\ \t]+"#,
     )
     .unicode(false)

@@ -1,6 +1,7 @@
 //! Masks secrets in a document, and tells what was masked where.
 
 mod assignments;
+mod command;
 mod names;
 mod patterns;
 mod record;
@@ -122,6 +123,7 @@ impl Masker {
         let mut spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
         if !self.strict {
             assignments::find_in_step(text, &mut spans);
+            command::find_in_lists(text, &mut spans);
         }
         self.apply(place, text, spans);
     }
@@ -141,29 +143,14 @@ impl Masker {
         self.apply(place, text, spans);
     }
 
-    /// The words of a command, which tell more together than alone: `-u user:password`, `--password hunter2`.
+    /// The words of a command.
     fn arguments(&mut self, place: Arguments<'_>, words: &mut [String]) {
-        let joined = merged(secrets(&words.join(" ")));
-        // In the words' order: what lies before a word is not looked at again.
-        let (mut left, mut offset, mut after_secret_flag) = (joined.as_slice(), 0, None);
-        for (at, word) in words.iter_mut().enumerate() {
-            let end = offset + word.len();
-            let flag = word.strip_prefix('-').filter(|flag| !flag.contains('='));
-            let flag = flag.and_then(|flag| names::rule(flag.trim_start_matches('-')));
-            let flag = flag.filter(|rule| *rule == Rule::SecretName);
-            let rule = std::mem::replace(&mut after_secret_flag, flag).filter(|_| !word.starts_with('-'));
-            let mut spans = self.of_pair(rule, word, 0);
-            while left.first().is_some_and(|span| span.end <= offset) {
-                left = left.get(1..).unwrap_or_default();
-            }
-            let here = left.iter().take_while(|span| !self.strict && span.start < end);
-            spans.extend(here.map(|span| Span {
-                start: span.start.saturating_sub(offset),
-                end: span.end.min(end) - offset,
-                rule: span.rule,
-            }));
+        let found = match self.strict {
+            true => words.iter().map(|word| whole(word, 0, Rule::Strict)).collect(),
+            false => command::find(&words.iter().map(String::as_str).collect::<Vec<_>>()),
+        };
+        for (at, (word, spans)) in words.iter_mut().zip(found).enumerate() {
             self.apply(format_args!("{place}/{at}"), word, spans);
-            offset = end + 1;
         }
     }
 

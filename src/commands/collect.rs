@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 
@@ -19,7 +18,7 @@ use crate::stop::Stop;
 use crate::vocabulary::RedactionMode;
 
 use super::masked::Masked;
-use super::{Told, print, signals};
+use super::{Told, last_words, print, signals};
 
 pub(super) async fn run(args: CollectArgs, told: Told) -> anyhow::Result<Exit> {
     let settings = CollectSettings::new(args, told.registries.clone());
@@ -38,15 +37,12 @@ pub(super) async fn run(args: CollectArgs, told: Told) -> anyhow::Result<Exit> {
     collect(source, settings, told).await
 }
 
-/// How long a run that was told to end waits for somebody to read its last words.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-
 /// Collects from `source`, shows how it goes, and prints where the bundle is.
 pub(super) async fn collect(source: Source, settings: CollectSettings, told: Told) -> anyhow::Result<Exit> {
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
     let watch = signals::watch(&stop);
-    let output = settings.output.clone();
+    let (output, log) = (settings.output.clone(), told.log.clone());
     let (events, relay) = events(&output, &told, clock).context("progress cannot be shown")?;
     let collected = async {
         let destination = Destination::resolve(output.output.as_deref(), clock)?;
@@ -58,9 +54,8 @@ pub(super) async fn collect(source: Source, settings: CollectSettings, told: Tol
     if let Err(error) = &collected {
         events.emit(Event::Failed { message: print::describe(error) });
     }
-    if let Some(relay) = relay {
-        last_words(&relay, &stop).await;
-    }
+    last_words(relay.iter().chain(&log), &stop).await;
+    drop(watch);
     let outcome = collected?;
     // With JSON on stdout the last event names the bundle; anything else would be no JSON.
     if matches!(outcome.written, Written::File(_)) && output.progress != ProgressMode::Json {
@@ -71,18 +66,6 @@ pub(super) async fn collect(source: Source, settings: CollectSettings, told: Tol
         _ if output.strict && !outcome.all_well => Exit::NotAllWell,
         _ => Exit::Done,
     })
-}
-
-/// Waits until all was shown, but not for ever once the run was told to end.
-async fn last_words(relay: &Relay, stop: &Stop) {
-    let no_longer = async {
-        stop.stopped().await;
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    tokio::select! {
-        () = relay.written() => {}
-        () = no_longer => {}
-    }
 }
 
 fn events(output: &OutputSettings, told: &Told, clock: Clock) -> io::Result<(Events, Option<Relay>)> {

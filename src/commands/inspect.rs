@@ -11,7 +11,7 @@ use crate::settings::{self, InspectSettings};
 use crate::stop::Stop;
 use crate::vocabulary::ImageStatus;
 
-use super::{Told, print, signals};
+use super::{Told, last_words, print, signals};
 
 /// The report as JSON: the same objects as in facts.json.
 #[derive(Serialize)]
@@ -27,8 +27,11 @@ pub(super) async fn run(args: InspectArgs, told: Told) -> anyhow::Result<Exit> {
     let settings = InspectSettings::new(args, told.registries);
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
-    signals::watch(&stop);
-    let facts = collect::inspect(&references, &settings, &told.environment, clock, &stop).await?;
+    let watch = signals::watch(&stop);
+    let facts = collect::inspect(&references, &settings, &told.environment, clock, &stop).await;
+    last_words(&told.log, &stop).await;
+    drop(watch);
+    let facts = facts?;
     print::result(&report(&facts, format)?)?;
     Ok(match stop.reason() {
         Some(reason) if reason.is_signal() => Exit::stopped(reason),

@@ -19,12 +19,16 @@ mod validate;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::future::Future;
+use std::time::Duration;
 
 use anyhow::Context;
+use futures::future::join_all;
 
 use crate::cli::{Command, RegistryCommand};
 use crate::exit::Exit;
+use crate::progress::Relay;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
+use crate::stop::Stop;
 use crate::task;
 
 /// What every command is told.
@@ -37,7 +41,12 @@ pub(crate) struct Told {
     quiet: bool,
     /// how many `-v`
     verbose: u8,
+    /// what writes the log, if it is one of a run
+    log: Option<Relay>,
 }
+
+/// How long a run that was told to end waits for somebody to read its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs the program: its arguments in, its exit out.
 pub fn main(args: &[OsString]) -> Exit {
@@ -54,8 +63,10 @@ pub fn main(args: &[OsString]) -> Exit {
             return Exit::Usage;
         }
     };
-    let told = Told { environment, registries, quiet: cli.quiet, verbose: cli.verbose };
-    logging::start(told.verbose);
+    let is_run =
+        matches!(cli.command, Command::Collect(_) | Command::Inspect(_) | Command::Registry(_) | Command::Demo(_));
+    let log = logging::start(cli.verbose, is_run);
+    let told = Told { environment, registries, quiet: cli.quiet, verbose: cli.verbose, log };
     let done = match cli.command {
         Command::Collect(args) => run(collect::run(*args, told)),
         Command::Inspect(args) => run(inspect::run(*args, told)),
@@ -72,6 +83,18 @@ pub fn main(args: &[OsString]) -> Exit {
         print::error(&error);
         Exit::Nothing
     })
+}
+
+/// Waits until all was shown that was given to `relays`, but not for ever once the run was told to end.
+async fn last_words<'a>(relays: impl IntoIterator<Item = &'a Relay>, stop: &Stop) {
+    let no_longer = async {
+        stop.stopped().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        _ = join_all(relays.into_iter().map(Relay::written)) => {}
+        () = no_longer => {}
+    }
 }
 
 /// Runs what waits for the network, on the runtime's own threads: this one beside them would be one more than there are

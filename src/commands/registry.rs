@@ -7,7 +7,7 @@ use crate::render::{self, Marks};
 use crate::settings::{self, CheckSettings};
 use crate::stop::Stop;
 
-use super::{Told, print, signals};
+use super::{Told, last_words, print, signals};
 
 /// `imagefacts registry check`
 pub(super) async fn check(args: CheckArgs, told: Told) -> anyhow::Result<Exit> {
@@ -15,8 +15,11 @@ pub(super) async fn check(args: CheckArgs, told: Told) -> anyhow::Result<Exit> {
     let settings = CheckSettings::new(args, told.registries);
     let clock = settings::clock(&told.environment).map_err(anyhow::Error::msg)?;
     let stop = Stop::at(tokio::time::Instant::now() + settings.limits.run_timeout);
-    signals::watch(&stop);
-    let report = check::check(&targets, &settings, &told.environment, clock, &stop).await?;
+    let watch = signals::watch(&stop);
+    let report = check::check(&targets, &settings, &told.environment, clock, &stop).await;
+    last_words(&told.log, &stop).await;
+    drop(watch);
+    let report = report?;
     let text = match format {
         ReportFormat::Json => render::json(&report)?,
         ReportFormat::Table if console::Term::stdout().is_term() => render::check(&report, Marks::Signs),

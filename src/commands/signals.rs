@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM: the first ends the run with what it has, a second ends the program at once.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
@@ -7,9 +8,10 @@ use crate::bundle::Unfinished;
 use crate::exit::Exit;
 use crate::stop::{Stop, StopReason};
 
-/// What is done about signals.
+/// What is done about signals. It is dropped when the run is over: from then on the first signal ends the program at once.
 pub(super) struct Watch {
     unfinished: Arc<OnceLock<Unfinished>>,
+    is_over: Arc<AtomicBool>,
 }
 
 /// Watches for signals until the program ends. Where the system does not let us, signals keep their default effect.
@@ -17,8 +19,8 @@ pub(super) struct Watch {
 /// It has a thread of its own: a runtime's thread may be held up by a full pipe or a slow disk, and a signal is what such
 /// a run is ended with.
 pub(super) fn watch(stop: &Stop) -> Watch {
-    let watch = Watch { unfinished: Arc::default() };
-    let (stop, unfinished) = (stop.clone(), Arc::clone(&watch.unfinished));
+    let watch = Watch { unfinished: Arc::default(), is_over: Arc::default() };
+    let (stop, unfinished, is_over) = (stop.clone(), Arc::clone(&watch.unfinished), Arc::clone(&watch.is_over));
     let (ready, is_ready) = mpsc::channel();
     let watching = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
@@ -26,8 +28,11 @@ pub(super) fn watch(stop: &Stop) -> Watch {
             let Ok(mut signals) = Signals::new() else { return };
             // Nobody waits for it who has gone away.
             let _ = ready.send(());
-            stop.stop(signals.next().await);
-            let reason = signals.next().await;
+            let mut reason = signals.next().await;
+            if !is_over.load(Relaxed) {
+                stop.stop(reason);
+                reason = signals.next().await;
+            }
             if let Some(unfinished) = unfinished.get() {
                 unfinished.remove();
             }
@@ -48,6 +53,12 @@ impl Watch {
             // A run writes one bundle.
             let _ = self.unfinished.set(unfinished);
         }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.is_over.store(true, Relaxed);
     }
 }
 

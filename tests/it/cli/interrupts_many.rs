@@ -137,15 +137,17 @@ async fn a_second_signal_leaves_nothing_unfinished() {
 async fn a_reader_that_does_not_read_holds_up_nothing() {
     let (_reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&[0; 1 << 16]).unwrap();
-    for (progress, ending, code, reason) in [
+    for (progress, more, code, reason) in [
         ("json", &[][..], 130, "interrupted"),
         ("plain", &[], 130, "interrupted"),
+        ("none", &["-vv"], 130, "interrupted"),
         ("json", &["--timeout", "1s"], 0, "timeout"),
         ("plain", &["--timeout", "1s"], 0, "timeout"),
+        ("none", &["-vv", "--timeout", "1s"], 0, "timeout"),
     ] {
         let (registry, program) = scene().await;
         silence(&registry, 500);
-        let arguments = [&["collect", "--progress", progress, "-o", "bundle.tar.gz"], &COLLECT[..], ending].concat();
+        let arguments = [&["collect", "--progress", progress, "-o", "bundle.tar.gz"], &COLLECT[..], more].concat();
         let mut command = program.command(&arguments);
         match progress {
             "json" => command.stdout(writer.try_clone().unwrap()),
@@ -153,7 +155,7 @@ async fn a_reader_that_does_not_read_holds_up_nothing() {
         };
         let child = command.spawn().unwrap();
         until(|| registry.log().len() >= 2 * 500 + 32).await;
-        if ending.is_empty() {
+        if reason == "interrupted" {
             signal(&child, "INT");
         }
         program.end(child).await.exits(code);
@@ -164,6 +166,22 @@ async fn a_reader_that_does_not_read_holds_up_nothing() {
         assert_eq!(facts.0["complete"], false);
         assert!((1..=500).contains(&count(&facts, "resolved")), "{}", facts.0["summary"]);
     }
+}
+
+/// The bundle is there; only its name cannot be told.
+#[tokio::test]
+async fn a_run_whose_result_nobody_reads_is_ended_by_the_first_signal() {
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&[0; 1 << 16]).unwrap();
+    let (_registry, program) = scene().await;
+    let arguments = ["collect", "--from", "../home/pods.json", "--progress", "none", "-o", "bundle.tar.gz"];
+    let child = program.command(&arguments).stdout(writer).spawn().unwrap();
+    until(|| program.entries() == ["bundle.tar.gz"]).await;
+    // Until then the signal would be for the run.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    signal(&child, "INT");
+    program.end(child).await.exits(130);
+    assert_eq!(program.entries(), ["bundle.tar.gz"]);
 }
 
 #[tokio::test]

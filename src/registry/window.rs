@@ -35,6 +35,8 @@ pub(super) struct Window {
     settled: u64,
     /// whether nothing was answered well since the last halving
     is_mute: bool,
+    /// what it was when a connection broke, if nothing was answered well since
+    unbroken: Option<usize>,
 }
 
 /// One request's place in the order of all that were sent to a server.
@@ -61,7 +63,7 @@ impl Window {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         let size = START.min(most);
-        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false }
+        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false, unbroken: None }
     }
 
     /// Whether one more request may be sent.
@@ -91,7 +93,7 @@ impl Window {
     }
 
     fn grow(&mut self) {
-        self.is_mute = false;
+        (self.is_mute, self.unbroken) = (false, None);
         self.good += 1;
         if self.size < self.threshold || self.good >= self.size {
             (self.size, self.good) = ((self.size + 1).min(self.most), 0);
@@ -100,9 +102,13 @@ impl Window {
 
     /// As many as are still in flight. A server, or what stands before it, may bear only so many connections, and drop the others at
     /// once: if their places were given to the next, all who wait would have had their attempts before anybody is answered.
+    /// Where none is left, as many requests had one connection, or the server is down, it is half of what it was.
     fn hold(&mut self) {
-        let others = self.in_flight.saturating_sub(1).max(LEAST_CONNECTIONS);
-        self.size = self.size.min(others);
+        let before = *self.unbroken.get_or_insert(self.size);
+        self.size = match self.in_flight.saturating_sub(1) {
+            0 => (before / 2).max(LEAST.min(before)),
+            others => self.size.min(others.max(LEAST_CONNECTIONS)),
+        };
         (self.threshold, self.good) = (self.size, 0);
     }
 
@@ -146,8 +152,9 @@ mod tests {
             ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
             ("one of few that has enough", 4, vec![SlowDown; 2], vec![4, 4]),
             ("what tells nothing", 64, vec![Nothing; 2], vec![32, 32]),
-            ("one that drops all connections", 64, vec![Broken, Broken, Good, Good], vec![32, 4, 4, 5]),
-            ("trouble of all kinds", 64, vec![Broken, Good, Trouble, Trouble], vec![32, 4, 5, 5]),
+            ("one connection for all, which breaks", 64, vec![Good, Broken, Good, Broken], vec![32, 64, 32, 33]),
+            ("one that drops all connections", 64, vec![Broken, Broken, Good, Good], vec![32, 16, 16, 17]),
+            ("trouble of all kinds", 64, vec![Broken, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
         ] {
             let mut window = Window::new(most);
             let sizes: Vec<_> = rounds.into_iter().map(|sign| round(&mut window, sign)).collect();

@@ -89,7 +89,7 @@ fn shared(stacks: &[Stack<'_>]) -> Vec<SharedLayer> {
         images: owned(&images),
     };
     let mut layers: Vec<_> = by_digest.into_values().map(layer).collect();
-    layers.sort_by(|a, b| (b.images.len(), b.size, &a.digest).cmp(&(a.images.len(), a.size, &b.digest)));
+    layers.sort_unstable_by(|a, b| (b.images.len(), b.size, &a.digest).cmp(&(a.images.len(), a.size, &b.digest)));
     layers
 }
 
@@ -143,7 +143,7 @@ fn bases(stacks: &[Stack<'_>]) -> Vec<Base> {
         tree.add(at, layers_of(manifest));
     }
     let mut bases: Vec<Base> = tree.ends().filter_map(|row| base(stacks, &row)).collect();
-    bases.sort_by(|a, b| (b.saved(), &a.images, &a.platform).cmp(&(a.saved(), &b.images, &b.platform)));
+    bases.sort_unstable_by(|a, b| (b.saved(), &a.images, &a.platform).cmp(&(a.saved(), &b.images, &b.platform)));
     bases
 }
 

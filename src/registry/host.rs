@@ -90,7 +90,7 @@ impl Hosts {
     /// How each registry fared, sorted by host.
     pub(super) fn tallies(&self) -> Vec<RegistryTally> {
         let mut tallies: Vec<_> = lock(&self.0).values().map(|host| host.tally()).collect();
-        tallies.sort_by(|a, b| a.host.cmp(&b.host));
+        tallies.sort_unstable_by(|a, b| a.host.cmp(&b.host));
         tallies
     }
 }

@@ -61,7 +61,7 @@ fn list(directory: &Path) -> Result<Vec<String>, ConfigError> {
     for entry in std::fs::read_dir(directory).map_err(unreadable)? {
         names.extend(entry.map_err(unreadable)?.file_name().into_string());
     }
-    names.sort();
+    names.sort_unstable();
     Ok(names)
 }
 

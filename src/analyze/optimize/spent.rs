@@ -67,7 +67,7 @@ pub enum PullSource {
 /// All images, those that cost most first: by what is transferred, then by what is held.
 pub(super) fn spent(facts: &ImageFacts, assumed: Assumed) -> Vec<Spent> {
     let mut images: Vec<Spent> = facts.images.iter().map(|image| of(image, assumed)).collect();
-    images.sort_by(|a, b| (Reverse(a.weight()), &a.reference).cmp(&(Reverse(b.weight()), &b.reference)));
+    images.sort_unstable_by(|a, b| (Reverse(a.weight()), &a.reference).cmp(&(Reverse(b.weight()), &b.reference)));
     images
 }
 

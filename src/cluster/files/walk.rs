@@ -45,7 +45,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, FilesError> {
     let error = |why| FilesError::Unreadable { path: directory.into(), why };
     let entries = std::fs::read_dir(directory).map_err(error)?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(error)?;
-    paths.sort_by(|one, other| other.cmp(one));
+    paths.sort_unstable_by(|one, other| other.cmp(one));
     Ok(paths)
 }
 

@@ -220,7 +220,7 @@ impl Run<'_> {
                 names.push(self.cluster.namespace().to_owned());
                 self.gap(gaps::unknown_namespaces(&names, &error));
             }
-            names.sort();
+            names.sort_unstable();
             names.dedup();
             names.retain(|name| self.scope.admits_namespace(name));
             Ok(names)

@@ -93,7 +93,7 @@ impl Builder {
 
     /// Says that nodes were listed, even if there are none.
     pub fn nodes_listed(&mut self) {
-        self.nodes.get_or_insert_default().sort_by(|one, other| one.name.cmp(&other.name));
+        self.nodes.get_or_insert_default().sort_unstable_by(|one, other| one.name.cmp(&other.name));
     }
 
     /// Says that `namespace` was looked at, even if it is empty.
@@ -239,11 +239,11 @@ impl Builder {
         drop((self.seen, self.words, self.placements, self.unannounced));
         let images = self.images.finish(self.common, &self.loans);
         if let Some(nodes) = &mut self.nodes {
-            nodes.sort_by(|one, other| one.name.cmp(&other.name));
+            nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
-        self.on_nodes.sort_by(|one, other| (&one.node, &one.names).cmp(&(&other.node, &other.names)));
+        self.on_nodes.sort_unstable_by(|one, other| (&one.node, &one.names).cmp(&(&other.node, &other.names)));
         self.gaps.extend(self.unreadable.into_gaps());
-        self.gaps.sort();
+        self.gaps.sort_unstable();
         self.gaps.dedup();
         Inventory {
             nodes: self.nodes,

@@ -46,9 +46,9 @@ fn is_in(requirement: &Requirement) -> bool {
 
 fn selected(mut terms: Vec<Term>) -> Placement {
     for (_, values) in &mut terms {
-        values.sort();
+        values.sort_unstable();
     }
-    terms.sort();
+    terms.sort_unstable();
     terms.dedup();
     if terms.is_empty() { Placement::Anywhere } else { Placement::Selected(terms.into()) }
 }

@@ -69,7 +69,7 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
             below.push(entry.path());
         }
     }
-    below.sort();
+    below.sort_unstable();
     let directories = std::iter::once(directory.to_owned()).chain(below);
     Ok(directories.flat_map(|directory| FILES.map(|file| directory.join(file))).filter(|path| path.is_file()).collect())
 }

@@ -36,7 +36,7 @@ pub(super) fn images(
             }
         })
         .collect();
-    images.sort_by(|a, b| a.reference.cmp(&b.reference));
+    images.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
     (images, used)
 }
 
@@ -120,7 +120,7 @@ fn variants(resolution: &Resolution, answer: &Answer) -> Vec<Variant> {
             Some(Variant { platform, digest, compressed_bytes, layers })
         })
         .collect();
-    variants.sort_by(|a, b| (&a.platform, &a.digest).cmp(&(&b.platform, &b.digest)));
+    variants.sort_unstable_by(|a, b| (&a.platform, &a.digest).cmp(&(&b.platform, &b.digest)));
     variants.dedup();
     variants
 }
@@ -151,7 +151,7 @@ fn access(access: &resolve::Access) -> Access {
 
 fn errors(failures: &[Failure]) -> Vec<ImageError> {
     let mut failures: Vec<&Failure> = failures.iter().collect();
-    failures.sort();
+    failures.sort_unstable();
     failures
         .into_iter()
         .map(|failure| ImageError {

@@ -128,7 +128,7 @@ fn run(context: &RunContext, resolution: Option<&Resolution>, images: &[super::d
             }
         })
         .collect();
-    registries.sort_by(|a, b| a.host.cmp(&b.host));
+    registries.sort_unstable_by(|a, b| a.host.cmp(&b.host));
     Run {
         generated_at: Time(context.generated_at),
         generator: Generator { name: "imagefacts".to_owned(), version: context.version.clone() },
@@ -166,7 +166,7 @@ fn nodes(nodes: &[inventory::Node]) -> Vec<Node> {
             images_truncated: node.images_truncated.then_some(true),
         })
         .collect();
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    nodes.sort_unstable_by(|a, b| a.name.cmp(&b.name));
     nodes
 }
 
@@ -184,7 +184,7 @@ fn gaps(inventory: &Inventory, resolution: Option<&Resolution>) -> Vec<Gap> {
             message: gap.message.clone(),
         })
         .collect();
-    gaps.sort();
+    gaps.sort_unstable();
     gaps.dedup();
     gaps
 }

@@ -56,7 +56,7 @@ pub(super) fn offers(view: &View<'_>) -> Vec<Platform> {
         Some((_, Some(config))) => offers.extend(config.platform.clone()),
         _ => {}
     }
-    offers.sort();
+    offers.sort_unstable();
     offers.dedup();
     offers
 }

@@ -89,7 +89,7 @@ fn secret_draft(
     let examples = waiting.flat_map(|waiting| &waiting.examples).filter(|pod| &*pod.namespace == namespace);
     let subject = Subject { kind: "Secret".to_owned(), namespace: Some(namespace.to_owned()), name: name.to_owned() };
     let mut images: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
-    images.sort();
+    images.sort_unstable();
     Draft {
         code,
         message,
@@ -103,6 +103,6 @@ fn secret_draft(
 
 fn images_of(views: &[&View<'_>]) -> String {
     let mut names: Vec<String> = views.iter().map(|view| view.name.clone()).collect();
-    names.sort();
+    names.sort_unstable();
     listed(&names, 2)
 }

@@ -182,11 +182,9 @@ fn sign(outcome: &Result<Answer, Fault>) -> Sign {
         Ok(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => Sign::SlowDown,
         Ok(answer) if answer.status.is_server_error() || answer.status == StatusCode::REQUEST_TIMEOUT => Sign::Trouble,
         Ok(_) => Sign::Good,
-        // It was asked in a protocol that it does not speak.
-        Err(fault) if fault.other_protocol == OtherProtocol::Certain => Sign::Nothing,
+        Err(fault) if fault.other_protocol != OtherProtocol::Unlikely => Sign::Nothing,
         Err(fault) => match fault.class {
-            ErrorClass::Connect => Sign::Broken,
-            ErrorClass::Timeout => Sign::Trouble,
+            ErrorClass::Timeout | ErrorClass::Connect => Sign::Trouble,
             _ => Sign::Nothing,
         },
     }
@@ -248,16 +246,18 @@ mod tests {
         }
         for (class, expected) in [
             (ErrorClass::Timeout, Sign::Trouble),
-            (ErrorClass::Connect, Sign::Broken),
+            (ErrorClass::Connect, Sign::Trouble),
             (ErrorClass::Dns, Sign::Nothing),
             (ErrorClass::Tls, Sign::Nothing),
             (ErrorClass::TooLarge, Sign::Nothing),
         ] {
             let fault = Fault::broken(class, "https://r.io", "is broken", "mend it");
             assert_eq!(sign(&Err(fault.clone())), expected, "{class}");
-            let possible = Fault { other_protocol: OtherProtocol::Possible, ..fault.clone() };
-            let certain = Fault { other_protocol: OtherProtocol::Certain, ..fault };
-            assert_eq!((sign(&Err(possible)), sign(&Err(certain))), (expected, Sign::Nothing), "{class}");
+            assert_eq!(
+                sign(&Err(Fault { other_protocol: OtherProtocol::Possible, ..fault })),
+                Sign::Nothing,
+                "{class}"
+            );
         }
     }
 }

@@ -15,9 +15,6 @@ const START: usize = 32;
 /// is left in peace until then; asked one by one, each of its refusals would cost a whole pause.
 pub(super) const LEAST: usize = 16;
 
-/// What a window does not go below where connections break.
-const LEAST_CONNECTIONS: usize = 4;
-
 /// The window of one server.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -35,8 +32,6 @@ pub(super) struct Window {
     settled: u64,
     /// whether nothing was answered well since the last halving
     is_mute: bool,
-    /// what it was when a connection broke, if nothing was answered well since
-    unbroken: Option<usize>,
 }
 
 /// One request's place in the order of all that were sent to a server.
@@ -52,8 +47,6 @@ pub(super) enum Sign {
     SlowDown,
     /// it is asked too much, or it is down
     Trouble,
-    /// the connection could not be made, or broke
-    Broken,
     /// nothing: nobody waited for its answer, or it was not reached
     Nothing,
 }
@@ -63,7 +56,7 @@ impl Window {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         let size = START.min(most);
-        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false, unbroken: None }
+        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false }
     }
 
     /// Whether one more request may be sent.
@@ -85,7 +78,6 @@ impl Window {
                 Sign::Good => self.grow(),
                 Sign::Trouble if self.is_mute => {}
                 Sign::SlowDown | Sign::Trouble => self.halve(),
-                Sign::Broken => self.hold(),
                 Sign::Nothing => {}
             }
         }
@@ -93,29 +85,16 @@ impl Window {
     }
 
     fn grow(&mut self) {
-        (self.is_mute, self.unbroken) = (false, None);
+        self.is_mute = false;
         self.good += 1;
         if self.size < self.threshold || self.good >= self.size {
             (self.size, self.good) = ((self.size + 1).min(self.most), 0);
         }
     }
 
-    /// As many as are still in flight. A server, or what stands before it, may bear only so many connections, and drop the others at
-    /// once: if their places were given to the next, all who wait would have had their attempts before anybody is answered.
-    /// Where none is left, as many requests had one connection, or the server is down, it is half of what it was.
-    fn hold(&mut self) {
-        let before = *self.unbroken.get_or_insert(self.size);
-        self.size = match self.in_flight.saturating_sub(1) {
-            0 => (before / 2).max(LEAST.min(before)),
-            others => self.size.min(others.max(LEAST_CONNECTIONS)),
-        };
-        (self.threshold, self.good) = (self.size, 0);
-    }
-
     /// Half of what was really in flight: a window that is not filled would give way in name alone.
     fn halve(&mut self) {
-        // It may be less by now, for another reason.
-        let least = LEAST.min(self.size);
+        let least = LEAST.min(self.most);
         self.threshold = (self.size / 2).max(least);
         self.size = (self.size.min(self.in_flight) / 2).max(least);
         (self.good, self.settled, self.is_mute) = (0, self.sent, true);
@@ -140,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_window_grows_while_all_goes_well_and_is_halved_once_for_those_that_fail_together() {
-        use Sign::{Broken, Good, Nothing, SlowDown, Trouble};
+        use Sign::{Good, Nothing, SlowDown, Trouble};
         for (name, most, rounds, expected) in [
             ("a good server", 64, vec![Good; 3], vec![32, 64, 64]),
             ("few at all", 8, vec![Good; 2], vec![8, 8]),
@@ -152,9 +131,6 @@ mod tests {
             ("one that is well now and then", 64, vec![Trouble, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
             ("one of few that has enough", 4, vec![SlowDown; 2], vec![4, 4]),
             ("what tells nothing", 64, vec![Nothing; 2], vec![32, 32]),
-            ("one connection for all, which breaks", 64, vec![Good, Broken, Good, Broken], vec![32, 64, 32, 33]),
-            ("one that drops all connections", 64, vec![Broken, Broken, Good, Good], vec![32, 16, 16, 17]),
-            ("trouble of all kinds", 64, vec![Broken, Good, Trouble, Trouble], vec![32, 16, 17, 16]),
         ] {
             let mut window = Window::new(most);
             let sizes: Vec<_> = rounds.into_iter().map(|sign| round(&mut window, sign)).collect();
@@ -175,26 +151,6 @@ mod tests {
         assert_eq!(sizes[33], 64);
     }
 
-    /// The eight that a server bears, and whose answers take a while, are not overtaken by those that it drops.
-    #[test]
-    fn a_server_that_bears_few_connections_is_asked_for_as_many() {
-        let (mut window, mut borne, mut dropped) = (Window::new(64), Vec::new(), 0);
-        for _ in 0..100 {
-            while window.has_room() {
-                let nth = window.begin();
-                if borne.len() < 8 {
-                    borne.push(nth);
-                } else {
-                    window.end(nth, Sign::Broken);
-                    dropped += 1;
-                }
-            }
-            assert_eq!(borne.len(), 8);
-            window.end(borne.remove(0), Sign::Good);
-        }
-        assert!(dropped < 24 + 100 / 8 + 2, "{dropped}");
-    }
-
     #[test]
     fn what_was_sent_before_a_halving_tells_nothing_any_more() {
         let mut window = Window::new(64);
@@ -207,14 +163,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..5_usize), 0..2000)) {
+        fn bounds_hold_whatever_happens(most in 0..100_usize, steps in prop::collection::vec((any::<u16>(), 0..4_usize), 0..2000)) {
             let (mut window, mut open) = (Window::new(most), Vec::new());
             for (at, sign) in steps {
                 if window.has_room() && at % 2 == 0 {
                     open.push(window.begin());
                 } else if !open.is_empty() {
                     let nth = open.swap_remove(usize::from(at) % open.len());
-                    window.end(nth, [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Broken, Sign::Nothing][sign]);
+                    window.end(nth, [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Nothing][sign]);
                 }
                 prop_assert_eq!(window.in_flight, open.len());
                 prop_assert!((1..=most.max(1)).contains(&window.size), "{:?}", window);

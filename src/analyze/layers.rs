@@ -143,7 +143,7 @@ fn bases(stacks: &[Stack<'_>]) -> Vec<Base> {
         tree.add(at, layers_of(manifest));
     }
     let mut bases: Vec<Base> = tree.ends().filter_map(|row| base(stacks, &row)).collect();
-    bases.sort_unstable_by(|a, b| (b.saved(), &a.images, &a.platform).cmp(&(a.saved(), &b.images, &b.platform)));
+    bases.sort_by(|a, b| (b.saved(), &a.images, &a.platform).cmp(&(a.saved(), &b.images, &b.platform)));
     bases
 }
 

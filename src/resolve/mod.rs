@@ -115,7 +115,7 @@ pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
 /// (other platforms, digests, pull secrets): then what is missing is asked for, and nothing twice. Every image that was
 /// yielded has an answer in the end, also when `stop` ended the run before; `wants` must end then.
 ///
-/// It runs as a task: who waits for it may have a thread of its own, which would be woken for each image.
+/// It runs as a task of its own: who waits for it reads the cluster meanwhile, and keeps a thread busy while a page is decoded.
 pub async fn resolve(
     wants: impl Stream<Item = Want> + Send + 'static,
     resolver: Resolver,

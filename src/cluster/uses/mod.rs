@@ -241,7 +241,7 @@ impl Builder {
         if let Some(nodes) = &mut self.nodes {
             nodes.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         }
-        self.on_nodes.sort_unstable_by(|one, other| (&one.node, &one.names).cmp(&(&other.node, &other.names)));
+        self.on_nodes.sort_by(|one, other| (&one.node, &one.names).cmp(&(&other.node, &other.names)));
         self.gaps.extend(self.unreadable.into_gaps());
         self.gaps.sort_unstable();
         self.gaps.dedup();

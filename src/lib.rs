@@ -30,6 +30,7 @@ pub mod event;
 pub mod exit;
 pub mod facts;
 pub mod image;
+pub mod json;
 pub mod limits;
 pub mod once_map;
 pub mod packed;

@@ -4,6 +4,7 @@
 //! image needs is refused, so that what a document takes is in proportion to what it says.
 
 use super::InvalidDocument;
+use crate::json::StringPart;
 
 /// The most values that a document may have. Indexes of a thousand platforms and images of a thousand layers have
 /// less than a fifth of it.
@@ -18,13 +19,14 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), InvalidDocument> {
     if bytes.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
         return Err(InvalidDocument::Malformed("it is no JSON object".to_owned()));
     }
-    let (mut values, mut depth, mut in_string, mut is_escaped) = (1_usize, 0_usize, false, false);
-    for byte in bytes {
+    let (mut values, mut depth, mut rest) = (1_usize, 0_usize, bytes);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
         match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_string => is_escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
+            b'"' => {
+                let StringPart::End(length) = StringPart::of(rest) else { break };
+                rest = rest.get(length..).unwrap_or_default();
+            }
             // Each value but the first of a list or an object has a comma before it.
             b',' => values += 1,
             b'{' | b'[' => (values, depth) = (values + 1, depth + 1),

@@ -1,5 +1,7 @@
 //! Where a JSON value ends, found while it arrives. Pure.
 
+use crate::json::StringPart;
+
 /// The way through one value. Brackets of both kinds count alike: a value in which they do not match is none, and its
 /// decoder will say so.
 #[derive(Debug, Default)]
@@ -28,7 +30,20 @@ impl Extent {
     pub(super) fn advance(&mut self, bytes: &[u8]) -> (usize, bool) {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            let (length, has_ended) = self.step(rest);
+            let (length, has_ended) = match self.inside {
+                Inside::Nothing => self.begin(rest),
+                Inside::Brackets => self.brackets(rest),
+                Inside::String => self.string(rest),
+                Inside::Escape => {
+                    self.inside = Inside::String;
+                    (1, false)
+                }
+                // What ends it is no part of it.
+                Inside::Scalar => match rest.iter().position(|byte| b",:]} \t\n\r".contains(byte)) {
+                    None => (rest.len(), false),
+                    Some(at) => (at, true),
+                },
+            };
             at += length;
             if has_ended {
                 return (at, true);
@@ -37,59 +52,48 @@ impl Extent {
         (bytes.len(), false)
     }
 
-    /// Goes on to the next byte that matters.
-    fn step(&mut self, rest: &[u8]) -> (usize, bool) {
-        match self.inside {
-            Inside::Nothing => {
-                self.inside = match rest.first() {
-                    Some(b'{' | b'[') => Inside::Brackets,
-                    Some(b'"') => Inside::String,
-                    _ => Inside::Scalar,
-                };
-                self.depth = usize::from(matches!(self.inside, Inside::Brackets));
-                (1, false)
-            }
-            Inside::Brackets => self.brackets(rest),
-            Inside::String => match memchr::memchr2(b'"', b'\\', rest) {
-                None => (rest.len(), false),
-                Some(at) if rest.get(at) == Some(&b'\\') => {
-                    self.inside = Inside::Escape;
-                    (at + 1, false)
-                }
-                Some(at) => {
-                    self.inside = Inside::Brackets;
-                    (at + 1, self.depth == 0)
-                }
-            },
-            Inside::Escape => {
-                self.inside = Inside::String;
-                (1, false)
-            }
-            // What ends it is no part of it.
-            Inside::Scalar => match rest.iter().position(|byte| b",:]} \t\n\r".contains(byte)) {
-                None => (rest.len(), false),
-                Some(at) => (at, true),
-            },
-        }
+    fn begin(&mut self, rest: &[u8]) -> (usize, bool) {
+        self.inside = match rest.first() {
+            Some(b'{' | b'[') => Inside::Brackets,
+            Some(b'"') => Inside::String,
+            _ => Inside::Scalar,
+        };
+        self.depth = usize::from(matches!(self.inside, Inside::Brackets));
+        (1, false)
     }
 
+    fn string(&mut self, rest: &[u8]) -> (usize, bool) {
+        let (length, inside) = match StringPart::of(rest) {
+            StringPart::End(length) => (length, Inside::Brackets),
+            StringPart::Open => (rest.len(), Inside::String),
+            StringPart::Escaping => (rest.len(), Inside::Escape),
+        };
+        self.inside = inside;
+        (length, matches!(inside, Inside::Brackets) && self.depth == 0)
+    }
+
+    /// Most of a list's bytes are gone over here, strings among them.
     fn brackets(&mut self, rest: &[u8]) -> (usize, bool) {
-        for (at, byte) in rest.iter().enumerate() {
+        let mut at = 0;
+        while let Some(byte) = rest.get(at) {
+            at += 1;
             match byte {
                 b'"' => {
-                    self.inside = Inside::String;
-                    return (at + 1, false);
+                    at += self.string(rest.get(at..).unwrap_or_default()).0;
+                    if !matches!(self.inside, Inside::Brackets) {
+                        break;
+                    }
                 }
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => {
                     self.depth -= 1;
                     if self.depth == 0 {
-                        return (at + 1, true);
+                        return (at, true);
                     }
                 }
                 _ => {}
             }
         }
-        (rest.len(), false)
+        (at, false)
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use jsonschema::Draft;
+use jsonschema::{Draft, Registry};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -57,6 +57,8 @@ const MANIFEST: &str = "Manifest";
 const UNUSED_IMAGE: &str = "UnusedImage";
 const FINDING: &str = "Finding";
 const GAP: &str = "Gap";
+/// What the schema is called among themselves by its parts.
+const SCHEMA_URI: &str = "urn:imagefacts:facts";
 const PARTS: [&str; 7] = [NODE, IMAGE, USED_BY, MANIFEST, UNUSED_IMAGE, FINDING, GAP];
 
 /// How many violations are told; a broken document may have one for each of its elements.
@@ -78,15 +80,16 @@ impl Validator {
     }
 
     fn of(schema: &Value) -> Result<Self, BadSchema> {
-        let part = |name| {
-            let part = json!({
-                "$schema": schema.get("$schema"),
-                "$ref": format!("#/$defs/{name}"),
-                "$defs": schema.get("$defs"),
-            });
-            Ok((name, compile(&part)?))
-        };
-        Ok(Self { whole: compile(schema)?, parts: PARTS.into_iter().map(part).collect::<Result<_, BadSchema>>()? })
+        // What the parts have in common is read once.
+        let registry = Registry::new().draft(Draft::Draft202012).add(SCHEMA_URI, schema);
+        let registry =
+            registry.and_then(|registry| registry.prepare()).map_err(|error| BadSchema(Box::new(error.into())))?;
+        let part =
+            |name| Ok((name, compile(&json!({ "$ref": format!("{SCHEMA_URI}#/$defs/{name}") }), Some(&registry))?));
+        Ok(Self {
+            whole: compile(schema, None)?,
+            parts: PARTS.into_iter().map(part).collect::<Result<_, BadSchema>>()?,
+        })
     }
 
     /// Validates what is about to be written.
@@ -155,7 +158,7 @@ impl Validator {
         let version = document.get("schemaVersion").and_then(Value::as_str).unwrap_or_default();
         let newer_version = is_newer(version).then(|| version.to_owned());
         let relaxed = match newer_version {
-            Some(_) => Some(compile(&without_word_lists(facts_schema()))?),
+            Some(_) => Some(compile(&without_word_lists(facts_schema()), None)?),
             None => None,
         };
         let mut violations = violations(relaxed.as_ref().unwrap_or(&self.whole), "", &tape(document));
@@ -175,8 +178,13 @@ impl Validator {
     }
 }
 
-fn compile(schema: &Value) -> Result<Compiled, BadSchema> {
+/// Compiles `schema`, which may name others that are in `registry`.
+fn compile(schema: &Value, registry: Option<&Registry<'_>>) -> Result<Compiled, BadSchema> {
     let options = jsonschema::options_for().with_draft(Draft::Draft202012).should_validate_formats(true);
+    let options = match registry {
+        Some(registry) => options.with_registry(registry),
+        None => options,
+    };
     options.build(schema).map_err(|error| BadSchema(Box::new(error)))
 }
 

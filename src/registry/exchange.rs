@@ -130,7 +130,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let mut turn = caller.turn(&at).await?;
     let due = caller.begin_request();
     tracing::debug!(method = %ask.method, server = %at, "request");
-    let outcome = answered(caller, ask, route, request, due).await;
+    let outcome = turn.answer(answered(caller, ask, route, request, due)).await;
     turn.note(sign(&outcome));
     outcome
 }

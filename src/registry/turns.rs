@@ -9,12 +9,19 @@
 //! says nothing of the others.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::host::lock;
 use super::window::{Nth, Sign, Window};
+
+/// How long others wait for a server's first answer. Whether it speaks HTTP/2, and one connection is enough for all, the
+/// client knows when it is connected: until then it would open a connection for each request.
+const FIRST_ANSWER: Duration = Duration::from_millis(500);
 
 /// The turns of a run.
 pub(super) struct Turns(Mutex<State>);
@@ -113,6 +120,19 @@ impl Turns {
 }
 
 impl Turn {
+    /// Waits for the answer to the request that this turn is for.
+    pub(super) async fn answer<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        if self.nth.is_first() {
+            if let Ok(answer) = timeout(FIRST_ANSWER, &mut answer).await {
+                return answer;
+            }
+            lock(&self.turns.0).servers.get_mut(&self.origin).into_iter().for_each(Window::open);
+            self.turns.give();
+        }
+        answer.await
+    }
+
     /// Notes what the answer tells of the server.
     pub(super) fn note(&mut self, sign: Sign) {
         self.sign = sign;
@@ -147,7 +167,8 @@ impl State {
         self.asked += 1;
         let new = || Share { limit: limit.max(1), in_flight: 0, served: 0 };
         self.registries.entry(registry.to_owned()).or_insert_with(new);
-        self.servers.entry(origin.to_owned()).or_insert_with(|| Window::new(self.all));
+        let window = if origin.starts_with("https:") { Window::shy } else { Window::new };
+        self.servers.entry(origin.to_owned()).or_insert_with(|| window(self.all));
         let line = self.lines.entry((registry.to_owned(), origin.to_owned())).or_default();
         line.queue(has_begun).push_back(Waiting { number: self.asked, sender });
     }
@@ -280,6 +301,26 @@ mod tests {
         assert_eq!(held.len(), LEAST, "and by no more");
         assert!(turns.next(to("r.io", 64)).now_or_never().is_some());
         assert!(turns.next(Wish { registry: "other.io", ..mirror }).now_or_never().is_none(), "whoever it is");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_is_asked_once_until_it_has_answered_or_taken_too_long() {
+        let turns = Turns::new(64);
+        let wish = Wish { origin: "https://r.io", ..to("r.io", 64) };
+        let first = turns.next(wish).await;
+        assert!(turns.next(wish).now_or_never().is_none());
+        assert!(turns.next(to("r.io", 64)).now_or_never().is_some(), "another server");
+        assert_eq!(first.answer(async { 1 }).await, 1);
+        assert!(turns.next(wish).now_or_never().is_none(), "it is not over yet");
+        drop(first);
+        assert!(turns.next(wish).now_or_never().is_some());
+
+        let wish = Wish { origin: "https://slow.io", ..wish };
+        let first = turns.next(wish).await;
+        let mut late = pin!(first.answer(std::future::pending::<()>()));
+        assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_none());
+        tokio::time::advance(FIRST_ANSWER).await;
+        assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_some());
     }
 
     #[tokio::test]

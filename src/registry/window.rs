@@ -32,6 +32,8 @@ pub(super) struct Window {
     settled: u64,
     /// whether nothing was answered well since the last halving
     is_mute: bool,
+    /// whether the first request is still to be made, or to be answered
+    is_new: bool,
 }
 
 /// One request's place in the order of all that were sent to a server.
@@ -51,17 +53,34 @@ pub(super) enum Sign {
     Nothing,
 }
 
+impl Nth {
+    /// Whether none was sent before it.
+    pub(super) fn is_first(self) -> bool {
+        self.0 == 1
+    }
+}
+
 impl Window {
     /// A window that grows up to `most` requests, but holds at least one.
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         let size = START.min(most);
-        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false }
+        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false, is_new: false }
+    }
+
+    /// The same for a server whose first answer is waited for before it is asked for more.
+    pub(super) fn shy(most: usize) -> Self {
+        Self { is_new: true, ..Self::new(most) }
+    }
+
+    /// Waits for the first answer no longer.
+    pub(super) fn open(&mut self) {
+        self.is_new = false;
     }
 
     /// Whether one more request may be sent.
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight < self.size
+        self.in_flight < if self.is_new { 1 } else { self.size }
     }
 
     /// Notes that a request is sent.
@@ -73,6 +92,7 @@ impl Window {
 
     /// Notes how a request has ended.
     pub(super) fn end(&mut self, nth: Nth, sign: Sign) {
+        self.open();
         if nth.0 > self.settled {
             match sign {
                 Sign::Good => self.grow(),
@@ -136,6 +156,21 @@ mod tests {
             let sizes: Vec<_> = rounds.into_iter().map(|sign| round(&mut window, sign)).collect();
             assert_eq!(sizes, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_shy_window_waits_for_the_first_answer() {
+        for sign in [Sign::Good, Sign::SlowDown, Sign::Trouble, Sign::Nothing] {
+            let mut window = Window::shy(64);
+            let first = window.begin();
+            assert!(first.is_first() && !window.has_room());
+            window.end(first, sign);
+            assert!(window.has_room() && !window.begin().is_first(), "{sign:?}");
+        }
+        let mut window = Window::shy(64);
+        window.begin();
+        window.open();
+        assert_eq!(round(&mut window, Sign::Good), START - 1);
     }
 
     #[test]

@@ -233,7 +233,7 @@ fn resolution(inventory: &Inventory) -> Outcome<Resolution> {
             return Err(format!("{reference} is not in the inventory").into());
         }
         let answer = answer(&mut resolution, reference.clone(), &image)?;
-        resolution.answers.insert(reference, answer);
+        resolution.answers.insert(reference, Box::new(answer));
     }
     Ok(resolution)
 }

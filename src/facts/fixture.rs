@@ -212,7 +212,7 @@ pub(super) fn resolution(answers: impl IntoIterator<Item = Answer>) -> Resolutio
 }
 
 pub(super) fn add(resolution: &mut Resolution, answers: impl IntoIterator<Item = Answer>) {
-    resolution.answers.extend(answers.into_iter().map(|answer| (answer.reference.clone(), answer)));
+    resolution.answers.extend(answers.into_iter().map(|answer| (answer.reference.clone(), Box::new(answer))));
 }
 
 pub(super) fn context() -> RunContext {

@@ -167,7 +167,7 @@ mod tests {
         let mut resolution = Resolution::default();
         for name in ["ghcr.io/acme/a:1", "ghcr.io/acme/b:1"] {
             let answer = fixture::answer(&mut resolution, name, &["linux/amd64", "linux/arm64"]);
-            resolution.answers.insert(answer.reference.clone(), answer);
+            resolution.answers.insert(answer.reference.clone(), Box::new(answer));
         }
         for looked in resolution.documents.values_mut() {
             let mut config = ImageConfig::clone(looked.whole.as_ref().unwrap().config.as_ref().unwrap());
@@ -213,7 +213,7 @@ mod tests {
     fn a_manifest_that_is_not_valid_is_refused() {
         let mut resolution = Resolution::default();
         let answer = fixture::answer(&mut resolution, "ghcr.io/acme/a:1", &["linux/amd64"]);
-        resolution.answers.insert(answer.reference.clone(), answer);
+        resolution.answers.insert(answer.reference.clone(), Box::new(answer));
         let inventory = fixture::with_image("ghcr.io/acme/a:1", fixture::usage("ghcr.io/acme/a:1"));
         let mut assembled = assemble(inventory, Some(resolution.clone()), fixture::context());
         // A variant whose manifest is missing.

@@ -75,13 +75,13 @@ impl PackedManifests {
 
     /// How many bytes all of them have, as they stand in the document.
     fn text_len(&self) -> u64 {
-        let len = |manifest: &PackedManifest| manifest.text.unpacked_len() + self.end(manifest).len();
+        let len = |manifest: &PackedManifest| self.spool.unpacked_len(manifest.text) + self.end(manifest).len();
         self.manifests.iter().fold(0, |sum, manifest| sum + len(manifest) as u64)
     }
 
     /// Writes one as it stands in the document.
     fn write(&self, manifest: &PackedManifest, out: &mut dyn Splice) -> io::Result<()> {
-        out.splice(&*self.spool.get(&manifest.text)?)?;
+        out.splice(&*self.spool.get(manifest.text)?)?;
         out.splice(self.end(manifest))
     }
 

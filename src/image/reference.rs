@@ -22,9 +22,13 @@ pub struct Repository {
 ///
 /// With both, a pull goes by the digest.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Reference {
+pub struct Reference(Arc<Parts>);
+
+/// In one place, however often the reference is held: a run has a dozen maps by reference.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     repository: Repository,
-    tag: Option<Arc<str>>,
+    tag: Option<Box<str>>,
     digest: Option<Digest>,
 }
 
@@ -101,39 +105,40 @@ impl Reference {
             (None, Some(_)) => None,
             (None, None) => Some(DEFAULT_TAG.into()),
         };
-        Ok(Self { repository: Repository { registry: registry.into(), path }, tag, digest })
+        let repository = Repository { registry: registry.into(), path };
+        Ok(Self(Arc::new(Parts { repository, tag, digest })))
     }
 
     /// The repository.
     pub fn repository(&self) -> &Repository {
-        &self.repository
+        &self.0.repository
     }
 
     /// The registry's host, with its port.
     pub fn registry(&self) -> &str {
-        self.repository.registry()
+        self.repository().registry()
     }
 
     /// Holds the name of its registry in common with others that are handed the same; any other than its own is ignored.
     pub fn share_registry(&mut self, registry: &Arc<str>) {
-        if self.repository.registry == *registry {
-            self.repository.registry = Arc::clone(registry);
+        if self.0.repository.registry == *registry {
+            Arc::make_mut(&mut self.0).repository.registry = Arc::clone(registry);
         }
     }
 
     /// The tag; `latest` when neither a tag nor a digest was written.
     pub fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
+        self.0.tag.as_deref()
     }
 
     /// The digest, when one was written.
     pub fn digest(&self) -> Option<&Digest> {
-        self.digest.as_ref()
+        self.0.digest.as_ref()
     }
 
     /// What a registry is asked for: the digest where there is one, else the tag.
     pub fn target(&self) -> &str {
-        match (&self.digest, &self.tag) {
+        match (self.digest(), self.tag()) {
             (Some(digest), _) => digest.as_str(),
             (None, Some(tag)) => tag,
             (None, None) => DEFAULT_TAG,
@@ -234,11 +239,11 @@ impl fmt::Display for Repository {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.repository)?;
-        if let Some(tag) = &self.tag {
+        write!(f, "{}", self.repository())?;
+        if let Some(tag) = self.tag() {
             write!(f, ":{tag}")?;
         }
-        if let Some(digest) = &self.digest {
+        if let Some(digest) = self.digest() {
             write!(f, "@{digest}")?;
         }
         Ok(())

@@ -203,8 +203,8 @@ pub struct Attached {
 /// Everything that was learned at registries.
 #[derive(Debug, Clone, Default)]
 pub struct Resolution {
-    /// by reference
-    pub answers: BTreeMap<Reference, Answer>,
+    /// by reference; boxed, as a map has room for more than is in it
+    pub answers: BTreeMap<Reference, Box<Answer>>,
     /// each document that was looked at, once
     pub documents: BTreeMap<Digest, Looked>,
     /// where attachments were looked for

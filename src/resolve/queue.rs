@@ -1,9 +1,10 @@
-//! Images that wait: fair to registries, and within each those of failing pods first.
+//! Images that wait: fair to registries, and within each those that were begun before and those of failing pods first.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::Want;
 use super::image::Effort;
+use crate::image::Reference;
 
 /// An image that waits, with what was learned of it when less was wanted.
 pub(super) struct Job {
@@ -16,15 +17,18 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Queue {
     lines: BTreeMap<String, Line>,
+    /// each stands in one line; boxed, as a map has room for more than is in it
+    jobs: BTreeMap<Reference, Box<Job>>,
     started: u64,
 }
 
 /// The images of one registry.
 #[derive(Default)]
 struct Line {
-    /// boxed, as a line keeps room for as many as ever stood in it
-    urgent: VecDeque<Box<Job>>,
-    others: VecDeque<Box<Job>>,
+    /// for most of them little is left to do
+    begun: VecDeque<Reference>,
+    urgent: VecDeque<Reference>,
+    others: VecDeque<Reference>,
     /// those that are being resolved
     running: usize,
     /// when one was last started, counted in images
@@ -33,19 +37,37 @@ struct Line {
 
 impl Queue {
     pub(super) fn push(&mut self, job: Job) {
-        let line = self.lines.entry(job.want.reference.registry().to_owned()).or_default();
-        let queue = if job.want.is_urgent() { &mut line.urgent } else { &mut line.others };
-        queue.push_back(Box::new(job));
+        let reference = job.want.reference.clone();
+        let line = self.lines.entry(reference.registry().to_owned()).or_default();
+        let queue = match job.earlier {
+            Some(_) => &mut line.begun,
+            None if job.want.is_urgent() => &mut line.urgent,
+            None => &mut line.others,
+        };
+        queue.push_back(reference.clone());
+        self.jobs.insert(reference, Box::new(job));
+    }
+
+    /// Makes `want` what is wanted of an image that waits; it is handed back if the image does not.
+    pub(super) fn replace(&mut self, want: Want) -> Option<Want> {
+        match self.jobs.get_mut(&want.reference) {
+            Some(job) => {
+                job.want = want;
+                None
+            }
+            None => Some(want),
+        }
     }
 
     /// The next image to start: of the registry of which fewest are running, so that one that does not answer cannot
     /// keep the others from being asked; among equals urgent ones first.
     pub(super) fn start(&mut self) -> Option<Job> {
         let open = self.lines.values_mut().filter(|line| !line.is_empty());
-        let line = open.min_by_key(|line| (line.running, line.urgent.is_empty(), line.started))?;
+        let line = open.min_by_key(|line| (line.running, line.is_patient(), line.started))?;
+        let next = line.begun.pop_front().or_else(|| line.urgent.pop_front()).or_else(|| line.others.pop_front())?;
         self.started += 1;
         (line.running, line.started) = (line.running + 1, self.started);
-        line.urgent.pop_front().or_else(|| line.others.pop_front()).map(|job| *job)
+        self.jobs.remove(&next).map(|job| *job)
     }
 
     /// Notes that an image of `registry` that was started is done.
@@ -56,13 +78,18 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.lines.values().all(Line::is_empty)
+        self.jobs.is_empty()
     }
 }
 
 impl Line {
     fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.others.is_empty()
+        self.is_patient() && self.others.is_empty()
+    }
+
+    /// Whether none of it goes before others.
+    fn is_patient(&self) -> bool {
+        self.begun.is_empty() && self.urgent.is_empty()
     }
 }
 

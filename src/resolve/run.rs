@@ -37,11 +37,11 @@ pub(super) struct Run {
     watch: Option<Stopwatch>,
     queue: Queue,
     tasks: JoinSet<Effort>,
-    /// images that wait or are being resolved, and for which more is wanted by now
+    /// images that are being resolved, and for which more is wanted by now
     newer: HashMap<Reference, Want>,
     /// images that are done with, unless more comes to be wanted of them
     resting: BTreeMap<Reference, Box<Effort>>,
-    answers: BTreeMap<Reference, Answer>,
+    answers: BTreeMap<Reference, Box<Answer>>,
     /// images known so far
     known: BTreeSet<Reference>,
     /// images that were told of
@@ -108,7 +108,7 @@ impl Run {
             self.queue.push(Job { want, earlier: None });
         } else if let Some(effort) = self.resting.remove(&want.reference) {
             self.go_on(want, *effort);
-        } else {
+        } else if let Some(want) = self.queue.replace(want) {
             self.newer.insert(want.reference.clone(), want);
         }
     }
@@ -118,7 +118,6 @@ impl Run {
         while self.tasks.len() < most
             && let Some(Job { want, earlier }) = self.queue.start()
         {
-            let want = self.newer.remove(&want.reference).unwrap_or(want);
             let shared = Arc::clone(&self.shared);
             self.tasks.spawn(async move { resolve_image(&shared, want, earlier.map(|earlier| *earlier)).await });
         }
@@ -158,7 +157,7 @@ impl Run {
         if self.shared.resolver.fallback == Fallback::None && effort.status() != ImageStatus::Resolved {
             self.shared.stop.stop(StopReason::ImageFailed);
         }
-        let answer = effort.into_answer();
+        let answer = Box::new(effort.into_answer());
         self.answers.insert(answer.reference.clone(), answer);
     }
 

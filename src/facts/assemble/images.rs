@@ -51,7 +51,7 @@ fn invalid(text: &str, usage: &ImageUse) -> Image {
 }
 
 fn valid(reference: &Reference, usage: &ImageUse, resolution: Option<&Resolution>) -> Image {
-    let answer = resolution.and_then(|resolution| resolution.answers.get(reference));
+    let answer = resolution.and_then(|resolution| resolution.answers.get(reference)).map(Box::as_ref);
     let image = Image {
         registry: Some(reference.registry().to_owned()),
         repository: Some(reference.repository().path().to_owned()),

@@ -87,7 +87,7 @@ impl<'a> View<'a> {
             ImageName::Valid(reference) => Some(reference),
             ImageName::Invalid(_) => None,
         };
-        let answer = reference.and_then(|reference| resolution?.answers.get(reference));
+        let answer = reference.and_then(|reference| resolution?.answers.get(reference)).map(Box::as_ref);
         Self { name: name.to_string(), reference, usage, answer, inventory, resolution }
     }
 

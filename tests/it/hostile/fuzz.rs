@@ -176,7 +176,7 @@ fn resolution(index: Vec<u8>, manifest: Vec<u8>, config: &[u8]) -> Resolution {
         failures: Vec::new(),
         requests: 1,
     };
-    resolution.answers.insert(reference, answer);
+    resolution.answers.insert(reference, Box::new(answer));
     resolution
 }
 

@@ -31,7 +31,7 @@ async fn grown(bench: &Bench, first: Want, second: Want, is_done: impl Fn() -> b
     };
     let (mut resolution, ()) = tokio::join!(bench.resolve(receiver), feed);
     assert_eq!(resolution.answers.len(), 1);
-    (resolution.answers.remove(&reference).unwrap(), resolution)
+    (*resolution.answers.remove(&reference).unwrap(), resolution)
 }
 
 fn send(sender: &UnboundedSender<Want>, want: Want) {

@@ -128,7 +128,7 @@ impl Bench {
 
     async fn resolve_one(&self, want: Want) -> Answer {
         let reference = want.reference.clone();
-        self.resolve_all(vec![want]).await.answers.remove(&reference).unwrap()
+        *self.resolve_all(vec![want]).await.answers.remove(&reference).unwrap()
     }
 
     /// The references of the events that tell of images, in order.

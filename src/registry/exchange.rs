@@ -1,11 +1,12 @@
 //! One request and its answer: redirects, time limits, and no more bytes than asked for.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::RequestBuilder;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::body::{self, Overflow};
@@ -23,6 +24,11 @@ const MAX_REDIRECTS: usize = 5;
 /// The longest URL that is asked for, in bytes. Signed ones of object stores have some two thousand; what is longer
 /// than 65,534 no client can ask for.
 const LONGEST_URL: usize = 16 << 10;
+
+/// How long a request takes at least from the others' turns when its connection breaks or finds no room. Some servers
+/// bear a few connections and drop all others at once: what is asked for there in vain would, image after image, come to
+/// nothing while the few are answered.
+const PLACE_TAKEN: Duration = Duration::from_millis(500);
 
 /// A request.
 #[derive(Clone)]
@@ -130,8 +136,12 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let mut turn = caller.turn(&at).await?;
     let due = caller.begin_request();
     tracing::debug!(method = %ask.method, server = %at, "request");
+    let begun = Instant::now();
     let outcome = turn.answer(answered(caller, ask, route, request, due)).await;
     turn.note(sign(&outcome));
+    if is_turned_away(&outcome) {
+        turn.keep(begun + PLACE_TAKEN);
+    }
     outcome
 }
 
@@ -187,6 +197,14 @@ fn sign(outcome: &Result<Answer, Fault>) -> Sign {
             ErrorClass::Timeout | ErrorClass::Connect => Sign::Trouble,
             _ => Sign::Nothing,
         },
+    }
+}
+
+/// Whether the server did not even look at the request, as far as that can be told.
+fn is_turned_away(outcome: &Result<Answer, Fault>) -> bool {
+    match outcome {
+        Ok(answer) => answer.status == StatusCode::SERVICE_UNAVAILABLE,
+        Err(fault) => fault.class == ErrorClass::Connect,
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::host::lock;
 use super::window::{Nth, Sign, Window};
@@ -131,6 +131,16 @@ impl Turn {
             self.turns.give();
         }
         answer.await
+    }
+
+    /// Gives the turn back at `until`, and not before.
+    pub(super) fn keep(mut self, until: Instant) {
+        let sign = std::mem::replace(&mut self.sign, Sign::Nothing);
+        lock(&self.turns.0).servers.get_mut(&self.origin).into_iter().for_each(|window| window.note(self.nth, sign));
+        tokio::spawn(async move {
+            sleep_until(until).await;
+            drop(self);
+        });
     }
 
     /// Notes what the answer tells of the server.

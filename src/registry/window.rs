@@ -90,8 +90,14 @@ impl Window {
         Nth(self.sent)
     }
 
-    /// Notes how a request has ended.
+    /// Notes how a request has ended, and that it is in flight no more.
     pub(super) fn end(&mut self, nth: Nth, sign: Sign) {
+        self.note(nth, sign);
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// Notes how a request has ended, which still counts as one in flight.
+    pub(super) fn note(&mut self, nth: Nth, sign: Sign) {
         self.open();
         if nth.0 > self.settled {
             match sign {
@@ -101,7 +107,6 @@ impl Window {
                 Sign::Nothing => {}
             }
         }
-        self.in_flight = self.in_flight.saturating_sub(1);
     }
 
     fn grow(&mut self) {

@@ -230,7 +230,7 @@ fn all_well<M>(facts: &ImageFacts<M>) -> bool {
     };
     let is_resolved = |image: &Image| matches!(image.status, ImageStatus::Resolved | ImageStatus::Unqueried);
     let is_well = |image: &Image| is_resolved(image) || is_guess(image);
-    facts.complete && facts.gaps.is_empty() && facts.images.iter().all(is_well)
+    facts.complete && facts.gaps.is_empty() && facts.images.iter().map(Box::as_ref).all(is_well)
 }
 
 fn count(n: usize) -> u64 {

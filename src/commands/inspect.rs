@@ -18,7 +18,7 @@ use super::{Told, last_words, print, signals};
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     schema_version: &'a str,
-    images: &'a [Image],
+    images: &'a [Box<Image>],
     manifests: &'a [Manifest],
 }
 

@@ -16,7 +16,7 @@ use super::{print, read};
 enum Report<'a> {
     All {
         schema_version: &'a str,
-        images: &'a [Image],
+        images: &'a [Box<Image>],
         manifests: &'a [Manifest],
         findings: &'a [Finding],
         gaps: &'a [Gap],
@@ -24,7 +24,7 @@ enum Report<'a> {
     },
     Images {
         schema_version: &'a str,
-        images: &'a [Image],
+        images: &'a [Box<Image>],
     },
     Findings {
         schema_version: &'a str,

@@ -105,6 +105,7 @@ fn failed<M>(facts: &ImageFacts<M>, page: &mut Page) {
     let failed: Vec<&Image> = facts
         .images
         .iter()
+        .map(Box::as_ref)
         .filter(|image| matches!(image.status, ImageStatus::Failed | ImageStatus::Partial))
         .collect();
     if failed.is_empty() {

@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use jsonschema::{Draft, Registry};
+use jsonschema::{Draft, Registry, RegistryBuilder};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -83,7 +83,7 @@ impl Validator {
         // What the parts have in common is read once.
         let registry = Registry::new().draft(Draft::Draft202012).add(SCHEMA_URI, schema);
         let registry =
-            registry.and_then(|registry| registry.prepare()).map_err(|error| BadSchema(Box::new(error.into())))?;
+            registry.and_then(RegistryBuilder::prepare).map_err(|error| BadSchema(Box::new(error.into())))?;
         let part =
             |name| Ok((name, compile(&json!({ "$ref": format!("{SCHEMA_URI}#/$defs/{name}") }), Some(&registry))?));
         Ok(Self {

@@ -25,7 +25,7 @@ struct Before<'a> {
     source: &'a Source,
     redaction: &'a Redaction,
     nodes: Option<&'a [Node]>,
-    images: &'a [Image],
+    images: &'a [Box<Image>],
 }
 
 /// The fields after the manifests.

@@ -32,7 +32,7 @@ pub fn images(facts: &ImageFacts, width: usize) -> String {
     }
     let found = |image: &Image| found.get(image.reference.as_str()).map(Vec::as_slice).unwrap_or_default();
     let worst = |image: &Image| found(image).iter().map(|finding| finding.severity).min();
-    let mut images: Vec<&Image> = facts.images.iter().collect();
+    let mut images: Vec<&Image> = facts.images.iter().map(Box::as_ref).collect();
     // Severities are listed worst first, so that none comes last.
     images.sort_by_key(|image| (worst(image).is_none(), worst(image), rank(image.status), &image.reference));
 

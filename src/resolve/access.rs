@@ -143,6 +143,7 @@ impl Attempts {
                 None => told.push(Access { namespaces: candidate.namespace.iter().cloned().collect(), ..access }),
             }
         }
+        told.shrink_to_fit();
         told
     }
 

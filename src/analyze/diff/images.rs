@@ -82,7 +82,7 @@ pub struct Names {
 
 /// The images of both documents that changed.
 pub(super) fn changed(old: &ImageFacts, new: &ImageFacts) -> Vec<ImageChange> {
-    let before: BTreeMap<&str, &Image> = old.images.iter().map(|image| (image.reference.as_str(), image)).collect();
+    let before: BTreeMap<&str, &Image> = old.images.iter().map(|image| (image.reference.as_str(), &**image)).collect();
     let manifests = (Manifests::of(old), Manifests::of(new));
     let pairs = new.images.iter().filter_map(|image| Some((*before.get(image.reference.as_str())?, image)));
     pairs.filter_map(|(old, new)| change(old, new, &manifests)).collect()

@@ -77,8 +77,14 @@ pub fn diff(old: &ImageFacts, new: &ImageFacts) -> Diff {
     let gap =
         |gap: &Gap| (gap.scope, gap.resource.clone(), gap.namespace.clone(), gap.host.clone(), gap.reason.clone());
     Diff {
-        new: only_in(&new.images, &old.images, |image| image.reference.clone()).iter().map(Used::new).collect(),
-        gone: only_in(&old.images, &new.images, |image| image.reference.clone()).iter().map(Used::new).collect(),
+        new: only_in(&new.images, &old.images, |image| image.reference.clone())
+            .iter()
+            .map(|image| Used::new(image))
+            .collect(),
+        gone: only_in(&old.images, &new.images, |image| image.reference.clone())
+            .iter()
+            .map(|image| Used::new(image))
+            .collect(),
         changed: images::changed(old, new),
         workloads: workloads::changed(&old.images, &new.images),
         findings_came: only_in(&new.findings, &old.findings, finding),

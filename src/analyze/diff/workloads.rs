@@ -44,7 +44,7 @@ type Containers<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 /// The workloads that changed, sorted by namespace, kind and name. Earlier revisions do not count: every rollout
 /// leaves one behind.
-pub(super) fn changed(old: &[Image], new: &[Image]) -> Vec<WorkloadChange> {
+pub(super) fn changed(old: &[Box<Image>], new: &[Box<Image>]) -> Vec<WorkloadChange> {
     let (old, new) = (workloads(old), workloads(new));
     let all: BTreeSet<&Workload<'_>> = old.keys().chain(new.keys()).collect();
     let changes = all.into_iter().filter_map(|workload| {
@@ -61,7 +61,7 @@ pub(super) fn changed(old: &[Image], new: &[Image]) -> Vec<WorkloadChange> {
     changes.collect()
 }
 
-fn workloads(images: &[Image]) -> BTreeMap<Workload<'_>, Containers<'_>> {
+fn workloads(images: &[Box<Image>]) -> BTreeMap<Workload<'_>, Containers<'_>> {
     let mut workloads: BTreeMap<Workload<'_>, Containers<'_>> = BTreeMap::new();
     for image in images {
         for user in image.used_by.iter().filter(|user| user.role != Role::History) {

@@ -96,7 +96,7 @@ type Held<'a> = BTreeMap<&'a Digest, u64>;
 /// All savings, the greatest first.
 pub(super) fn savings(facts: &ImageFacts, spent: &[Spent]) -> Vec<Saving> {
     let manifests = Manifests::of(facts);
-    let used: Vec<&Image> = facts.images.iter().filter(|image| is_in_use(image)).collect();
+    let used: Vec<&Image> = facts.images.iter().map(Box::as_ref).filter(|image| is_in_use(image)).collect();
     let mut savings: Vec<Saving> = several_versions(&used, &manifests)
         .into_iter()
         .chain(different_bases(&used, &manifests))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::on_nodes::NodeImages;
 use super::{readable, usage};
 use crate::cluster::inventory::{ImageName, ImageUse};
-use crate::facts::document::{Access, Image, ImageError, Resolved, Time, Variant};
+use crate::facts::document::{Access, Image, ImageError, Many, Resolved, Time, Variant};
 use crate::image::{Digest, Failure, ImageOutline, Outline, Reference};
 use crate::resolve::{self, Answer, Resolution};
 use crate::vocabulary::{AccessOutcome, ErrorClass, ErrorStage, ImageStatus};
@@ -16,10 +16,10 @@ pub(super) fn images(
     mut resolution: Option<&mut Resolution>,
     node_images: &NodeImages<'_>,
     cluster_fallback: bool,
-) -> (Vec<Image>, BTreeSet<usize>) {
+) -> (Many<Image>, BTreeSet<usize>) {
     let mut used = BTreeSet::new();
     // What an image was made of is let go at once: thousands of images stand in memory once, not twice.
-    let mut images: Vec<Image> = uses
+    let mut images: Many<Image> = uses
         .into_iter()
         .map(|(name, usage)| match name {
             ImageName::Invalid(text) => invalid(&text, &usage),
@@ -35,6 +35,7 @@ pub(super) fn images(
                 image
             }
         })
+        .map(Box::new)
         .collect();
     images.sort_unstable_by(|a, b| a.reference.cmp(&b.reference));
     (images, used)

@@ -113,7 +113,7 @@ impl Assembled {
     }
 }
 
-fn run(context: &RunContext, resolution: Option<&Resolution>, images: &[super::document::Image]) -> Run {
+fn run(context: &RunContext, resolution: Option<&Resolution>, images: &[Box<super::document::Image>]) -> Run {
     let tallies = resolution.map(|resolution| resolution.registries.as_slice()).unwrap_or_default();
     let mut registries: Vec<RegistryRun> = tallies
         .iter()

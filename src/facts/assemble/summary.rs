@@ -1,6 +1,6 @@
 //! The counts over a whole document.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::count;
 use crate::facts::document::{Finding, Image, Layer, LayerSummary, Manifest, Summary, Variant};
@@ -8,7 +8,7 @@ use crate::image::Digest;
 use crate::vocabulary::{ImageStatus, Severity};
 
 /// Counts. The same function tells `validate` what a document's summary must be, and counts what `show` selects.
-pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Finding]) -> Summary {
+pub(crate) fn summarize(images: &[Box<Image>], manifests: &[Manifest], findings: &[Finding]) -> Summary {
     let mut tally = LayerTally::of(images);
     for manifest in manifests {
         let layers = manifest.layers.iter().flatten();
@@ -19,12 +19,13 @@ pub(crate) fn summarize(images: &[Image], manifests: &[Manifest], findings: &[Fi
 
 /// Counts manifests and their layers, one after the other.
 pub(crate) struct LayerTally<'a> {
-    images: &'a [Image],
+    images: &'a [Box<Image>],
     /// the manifests of the variants of all images. What only runs, and is not what a reference names any more, is left
     /// out: it would be in the sum of what is there once, but not in the sum of what is referenced.
     wanted: HashSet<&'a Digest>,
     manifests: u64,
-    layers: HashMap<u64, u64>,
+    /// a tree, as a table of so many would take the room of two whenever it grows
+    layers: BTreeMap<u64, u64>,
 }
 
 /// A layer by its digest's fingerprint, with its bytes.
@@ -32,9 +33,9 @@ pub(crate) type LayerMark = (u64, u64);
 
 impl<'a> LayerTally<'a> {
     /// Nothing is counted yet of the manifests of `images`.
-    pub(crate) fn of(images: &'a [Image]) -> Self {
+    pub(crate) fn of(images: &'a [Box<Image>]) -> Self {
         let wanted = variants(images).map(|variant| &variant.digest).collect();
-        Self { images, wanted, manifests: 0, layers: HashMap::new() }
+        Self { images, wanted, manifests: 0, layers: BTreeMap::new() }
     }
 
     /// What is counted of a layer.
@@ -82,6 +83,6 @@ impl<'a> LayerTally<'a> {
     }
 }
 
-fn variants(images: &[Image]) -> impl Iterator<Item = &Variant> {
+fn variants(images: &[Box<Image>]) -> impl Iterator<Item = &Variant> {
     images.iter().flat_map(|image| image.variants.iter().flatten())
 }

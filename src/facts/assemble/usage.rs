@@ -1,17 +1,17 @@
 //! Turns what the cluster knows of an image into the document's types.
 
 use crate::cluster::inventory::{self, ImageUse, UserKey};
-use crate::facts::document::{ContainerUse, Example, Pulls, Running, Time, UsedBy, Waiting};
+use crate::facts::document::{ContainerUse, Example, Many, Pulls, Running, Time, UsedBy, Waiting};
 use crate::image::Digest;
 use crate::resolve::Answer;
 use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::DigestKind;
 
 /// Who uses it, sorted: what runs before what once ran.
-pub(super) fn used_by(usage: &ImageUse) -> Vec<UsedBy> {
+pub(super) fn used_by(usage: &ImageUse) -> Many<UsedBy> {
     let mut users: Vec<(&UserKey, &inventory::User)> = usage.used_by.iter().collect();
     users.sort_by_key(|(key, _)| (key.role, *key));
-    users.into_iter().map(|(key, user)| user_entry(key, user)).collect()
+    users.into_iter().map(|(key, user)| Box::new(user_entry(key, user))).collect()
 }
 
 fn user_entry(key: &UserKey, user: &inventory::User) -> UsedBy {

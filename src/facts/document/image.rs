@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use super::Time;
+use super::{Many, Time};
 use crate::image::{Digest, Platform};
 use crate::vocabulary::{
     AccessOutcome, AccessSource, Certainty, ContainerType, DigestKind, ErrorClass, ErrorStage, ImageStatus, Role, Via,
@@ -38,7 +38,7 @@ pub struct Image {
     /// what pods run, sorted by digest
     pub running: Option<Vec<Running>>,
     /// who uses it, sorted
-    pub used_by: Vec<UsedBy>,
+    pub used_by: Many<UsedBy>,
     /// the credentials that were tried
     pub access: Option<Vec<Access>>,
     /// what the kubelet says of containers that wait for it

@@ -22,6 +22,10 @@ use crate::vocabulary::{GapScope, RedactionMode, SourceType};
 /// The version of the schema that this program writes.
 pub const SCHEMA_VERSION: &str = "1.0";
 
+/// As many as a cluster has. Each lies by itself, so that it takes the room of what it was made of: of a list in one piece
+/// the whole would have to be found beside it.
+pub type Many<T> = Vec<Box<T>>;
+
 /// Everything about the container images of a cluster. What is unknown or was not looked at is absent; an empty array
 /// means looked and found none.
 // `M` is how the manifests are held, which are most of it: as they are, or packed, to be written.
@@ -46,7 +50,7 @@ pub struct ImageFacts<M = Vec<Manifest>> {
     /// sorted by name; absent when nodes could not be read
     pub nodes: Option<Vec<Node>>,
     /// one for each distinct normalized reference, sorted by it
-    pub images: Vec<Image>,
+    pub images: Many<Image>,
     /// each document looked at, once, sorted by digest
     pub manifests: M,
     /// images on nodes that no object uses; absent when no node told its images

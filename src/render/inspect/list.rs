@@ -10,7 +10,7 @@ const TITLES: [&str; 7] = ["REFERENCE", "STATUS", "DIGEST", "PLATFORMS", "SIZE",
 const ALWAYS: usize = 5;
 
 /// A row for each image, then what went wrong.
-pub(super) fn list(images: &[Image], manifests: &Manifests<'_>, width: usize) -> String {
+pub(super) fn list(images: &[Box<Image>], manifests: &Manifests<'_>, width: usize) -> String {
     let mut images: Vec<_> = images.iter().collect();
     images.sort_by_key(|image| (rank(image.status), &image.reference));
     let mut rows = vec![TITLES.map(str::to_owned).to_vec()];

@@ -13,7 +13,7 @@ use crate::text::clean;
 
 /// `images` for a person, with what `manifests` tell of them: a single one in detail, several as a table of at most
 /// `width` columns.
-pub fn inspect(images: &[Image], manifests: &[Manifest], width: usize) -> String {
+pub fn inspect(images: &[Box<Image>], manifests: &[Manifest], width: usize) -> String {
     let manifests = Manifests(manifests.iter().map(|manifest| (&manifest.digest, manifest)).collect());
     match images {
         [image] => detail::detail(image, &manifests),

@@ -39,7 +39,7 @@ fn manifests() -> Vec<Manifest> {
     .unwrap()
 }
 
-fn images(images: Value) -> Vec<Image> {
+fn images(images: Value) -> crate::facts::document::Many<Image> {
     serde_json::from_value(images).unwrap()
 }
 

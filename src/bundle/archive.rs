@@ -11,6 +11,9 @@ use crate::packed::Splice;
 /// tar's unit: headers and padding.
 const BLOCK: usize = 512;
 
+/// How much is written at once.
+const BUFFER: usize = 64 * 1024;
+
 /// How hard gzip tries: its usual level.
 const LEVEL: u32 = 6;
 
@@ -18,12 +21,14 @@ const LEVEL: u32 = 6;
 pub(super) struct Archive<'a, W: Write> {
     top: &'a str,
     seconds: u64,
-    out: BufWriter<Gzip<W>>,
+    out: BufWriter<Gzip<BufWriter<W>>>,
 }
 
 impl<'a, W: Write> Archive<'a, W> {
     /// An archive whose files all lie below the directory `top` and were made at `at`.
     pub(super) fn new(top: &'a str, at: Timestamp, out: W) -> io::Result<Self> {
+        // What is spliced in comes in the smallest of pieces too.
+        let out = BufWriter::with_capacity(BUFFER, out);
         let out = BufWriter::new(Gzip::new(out, LEVEL)?);
         Ok(Self { top, seconds: u64::try_from(at.as_second()).unwrap_or(0), out })
     }

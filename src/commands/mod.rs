@@ -85,6 +85,16 @@ pub fn main(args: &[OsString]) -> Exit {
     })
 }
 
+/// A thread for each four processors, four at most. A run mostly waits, and one thread reads a thousand images in a second;
+/// of several each image costs more, as they wait for one another's memory and wake each other.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(1, |processors| processors.get() / 4).clamp(1, 4);
+    match threads {
+        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
+        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
+    }
+}
+
 /// Waits until all was shown that was given to `relays`, but not for ever once the run was told to end.
 async fn last_words<'a>(relays: impl IntoIterator<Item = &'a Relay>, stop: &Stop) {
     let no_longer = async {
@@ -97,13 +107,9 @@ async fn last_words<'a>(relays: impl IntoIterator<Item = &'a Relay>, stop: &Stop
     }
 }
 
-/// Runs what waits for the network, on the runtime's own threads: this one beside them would be one more than there are
-/// processors, and be woken for each image.
+/// Runs what waits for the network.
 fn run(work: impl Future<Output = anyhow::Result<Exit>> + Send + 'static) -> anyhow::Result<Exit> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the threads of this program cannot be started")?;
+    let runtime = runtime().context("the threads of this program cannot be started")?;
     let done = task::outcome(runtime.block_on(runtime.spawn(work)));
     // A thread may still wait for stdin or a name server; nothing that it could bring matters any more.
     runtime.shutdown_background();

@@ -133,10 +133,18 @@ impl Turn {
         answer.await
     }
 
-    /// Gives the turn back at `until`, and not before.
+    /// Gives the turn back at `until` and not before, if the server answers others. One that is down is asked in vain however
+    /// seldom.
     pub(super) fn keep(mut self, until: Instant) {
         let sign = std::mem::replace(&mut self.sign, Sign::Nothing);
-        lock(&self.turns.0).servers.get_mut(&self.origin).into_iter().for_each(|window| window.note(self.nth, sign));
+        let is_answering = lock(&self.turns.0).servers.get_mut(&self.origin).is_some_and(|window| {
+            let is_answering = window.is_answering();
+            window.note(self.nth, sign);
+            is_answering
+        });
+        if !is_answering {
+            return;
+        }
         tokio::spawn(async move {
             sleep_until(until).await;
             drop(self);
@@ -331,6 +339,23 @@ mod tests {
         assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_none());
         tokio::time::advance(FIRST_ANSWER).await;
         assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_kept_while_its_server_answers_others() {
+        let turns = Turns::new(1);
+        let until = || Instant::now() + FIRST_ANSWER;
+        for sign in [Sign::Trouble, Sign::Nothing] {
+            let mut turn = turns.next(to("r.io", 1)).await;
+            turn.note(sign);
+            turn.keep(until());
+            assert!(turns.next(to("r.io", 1)).now_or_never().is_none(), "{sign:?}");
+            tokio::time::advance(FIRST_ANSWER).await;
+        }
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let turn = turns.next(to("r.io", 1)).await;
+        turn.keep(until());
+        assert!(turns.next(to("r.io", 1)).now_or_never().is_some(), "nothing was heard of it");
     }
 
     #[tokio::test]

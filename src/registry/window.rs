@@ -8,12 +8,19 @@
 //! one after the other. So what fails halves the window once, and again only when something was answered in between; a
 //! server that asks to slow down always gets its way.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
 /// Where a window begins. A registry's frontend bears so much at once, and most clients ask for as much.
 const START: usize = 32;
 
 /// What a window is never halved below, unless a user allows less. A server that wants still less says when to come back, and
 /// is left in peace until then; asked one by one, each of its refusals would cost a whole pause.
 pub(super) const LEAST: usize = 16;
+
+/// A server of which nothing was heard for so long may be down.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// The window of one server.
 #[derive(Debug)]
@@ -34,6 +41,8 @@ pub(super) struct Window {
     is_mute: bool,
     /// whether the first request is still to be made, or to be answered
     is_new: bool,
+    /// when it last answered well; before it did, when it was first asked
+    heard: Instant,
 }
 
 /// One request's place in the order of all that were sent to a server.
@@ -65,12 +74,28 @@ impl Window {
     pub(super) fn new(most: usize) -> Self {
         let most = most.max(1);
         let size = START.min(most);
-        Self { size, most, threshold: most, good: 0, in_flight: 0, sent: 0, settled: 0, is_mute: false, is_new: false }
+        Self {
+            size,
+            most,
+            threshold: most,
+            good: 0,
+            in_flight: 0,
+            sent: 0,
+            settled: 0,
+            is_mute: false,
+            is_new: false,
+            heard: Instant::now(),
+        }
     }
 
     /// The same for a server whose first answer is waited for before it is asked for more.
     pub(super) fn shy(most: usize) -> Self {
         Self { is_new: true, ..Self::new(most) }
+    }
+
+    /// Whether it answers well now, or may: it was heard of a short while ago.
+    pub(super) fn is_answering(&self) -> bool {
+        self.heard.elapsed() < QUIET
     }
 
     /// Waits for the first answer no longer.
@@ -101,7 +126,10 @@ impl Window {
         self.open();
         if nth.0 > self.settled {
             match sign {
-                Sign::Good => self.grow(),
+                Sign::Good => {
+                    self.heard = Instant::now();
+                    self.grow();
+                }
                 Sign::Trouble if self.is_mute => {}
                 Sign::SlowDown | Sign::Trouble => self.halve(),
                 Sign::Nothing => {}

@@ -3,6 +3,7 @@
 mod auth;
 pub(crate) mod certificates;
 mod faults;
+mod few_connections;
 mod held;
 mod hostile;
 mod http2;

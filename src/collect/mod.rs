@@ -14,7 +14,6 @@ pub use source::Source;
 
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::bundle::{Contents, Destination, Written};
@@ -25,10 +24,9 @@ use crate::facts::document::{Image, ImageFacts};
 use crate::facts::validate::BadSchema;
 use crate::facts::{self, RunContext, Sealer};
 use crate::render;
-use crate::resolve::{Fallback, Looked, Resolution, Resolver, resolve};
+use crate::resolve::{Fallback, Resolution, Resolver, resolve};
 use crate::settings::{CollectSettings, Environment};
 use crate::stop::{Stop, StopReason};
-use crate::task;
 use crate::vocabulary::{Certainty, ImageStatus, Severity};
 use execution::Execution;
 use feed::Feed;
@@ -121,19 +119,6 @@ impl Collection {
     }
 }
 
-/// How many documents may wait to be sealed: a moment's worth.
-const MOST_UNSEALED: usize = 32;
-
-/// Seals what comes, on a thread of its own: it takes about as long as to fetch it, and the network would have to wait. It ends
-/// with what comes.
-fn seal_all(sealer: Arc<Sealer>, mut looked: mpsc::Receiver<Looked>) -> JoinHandle<()> {
-    tokio::task::spawn_blocking(move || {
-        while let Some(looked) = looked.blocking_recv() {
-            sealer.seal(&looked);
-        }
-    })
-}
-
 /// What goes through all that is done to learn of a cluster.
 #[derive(Clone, Copy)]
 struct Way<'a> {
@@ -165,12 +150,9 @@ impl Way<'_> {
         };
         let resolving = async {
             let sealer = Arc::new(sealer.await??);
-            let (on_looked, looked) = mpsc::channel(MOST_UNSEALED);
-            let sealing = seal_all(Arc::clone(&sealer), looked);
-            resolver.on_looked = Some(on_looked);
-            let resolution = resolve(wants, resolver, events, stop).await;
-            task::outcome(sealing.await);
-            Ok((resolution, sealer))
+            let sealing = Arc::clone(&sealer);
+            resolver.on_looked = Some(Arc::new(move |looked| sealing.seal(looked)));
+            Ok((resolve(wants, resolver, events, stop).await, sealer))
         };
         let ((inventory, first_at), (resolution, sealer)) = tokio::try_join!(discovering, resolving)?;
         resolution.gaps.iter().for_each(|gap| events.emit(gap.into()));

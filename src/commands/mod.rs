@@ -85,14 +85,13 @@ pub fn main(args: &[OsString]) -> Exit {
     })
 }
 
-/// A thread for each four processors, four at most. A run mostly waits, and one thread reads a thousand images in a second;
-/// of several each image costs more, as they wait for one another's memory and wake each other.
+/// Two threads, and up to four where there are many processors. A run mostly waits, and one thread reads a thousand images in
+/// a second; but answers come together, and while one is read others could be asked for. Of several threads each image
+/// costs more, as they wait for one another's memory and wake each other.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    let threads = std::thread::available_parallelism().map_or(1, |processors| processors.get() / 4).clamp(1, 4);
-    match threads {
-        1 => tokio::runtime::Builder::new_current_thread().enable_all().build(),
-        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build(),
-    }
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = (processors / 4).clamp(2, 4).min(processors);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()
 }
 
 /// Waits until all was shown that was given to `relays`, but not for ever once the run was told to end.

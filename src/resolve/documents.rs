@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tokio::task::yield_now;
+
 use super::head::head;
 use super::stored::Stored;
 use super::{Looked, OnLooked, Whole};
@@ -182,15 +184,15 @@ impl Documents {
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 
-    /// Hands on what `digest` names if there is no more to be read of it.
+    /// Shows what `digest` names if there is no more to be read of it, and lets it go.
     pub(super) async fn show(&self, digest: &Digest, parsed: &Parsed) {
         let is_whole = parsed.outline.config().is_none() || parsed.config().is_some();
         let Some(on_looked) = self.on_looked.as_ref().filter(|_| is_whole) else { return };
-        // Room first: an image whose time is over while it waits has taken nothing, and its document stays.
-        let Ok(room) = on_looked.reserve().await else { return };
+        // It takes a while to look at, and others may have what is sent or read in no time.
+        yield_now().await;
         let whole = parsed.whole().take();
         if whole.is_some() {
-            room.send(Looked { whole, ..parsed.look(digest) });
+            on_looked(&Looked { whole, ..parsed.look(digest) });
         }
     }
 

@@ -99,15 +99,15 @@ pub struct Resolver {
     pub fallback: Fallback,
     /// where attachments are looked for
     pub attachments: Attachments,
-    /// is given each document; `None` to keep them all whole
+    /// is shown each document; `None` to keep them all whole
     pub on_looked: Option<OnLooked>,
     /// measures for events
     pub clock: Clock,
 }
 
-/// Is given each document once all of it was read, while others are still fetched; those of which a part could not be read
-/// are not. Images wait where there is no room for another.
-pub type OnLooked = tokio::sync::mpsc::Sender<Looked>;
+/// Is shown each document once all of it was read, while others are still fetched. It is let go then; those of which a
+/// part could not be read are not shown.
+pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
 
 /// Resolves every image that `wants` yields, those of failing pods first, and tells `events` of each.
 ///

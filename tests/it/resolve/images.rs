@@ -1,14 +1,12 @@
 //! Platforms and documents: what is fetched, once, and what is made of it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use imagefacts::image::{Digest, ImageConfig, Outline, Platform};
-use imagefacts::limits::Limits;
-use imagefacts::resolve::{Answer, Looked, WantedPlatforms};
+use imagefacts::resolve::{Answer, Looked, OnLooked, WantedPlatforms};
 use imagefacts::vocabulary::{ErrorClass, ErrorStage, ImageStatus, ManifestKind};
 use serde_json::json;
-use tokio::sync::mpsc;
 
 use super::fake_registry::{CONFIG, FakeRegistry, MANIFEST};
 use super::{Bench, want};
@@ -76,11 +74,13 @@ async fn what_was_read_whole_is_shown_and_nothing_else() {
     let index = registry.put_index("app", Some("1"), &entries.each_ref().map(|put| put.descriptor.clone())).0;
     let broken = registry.put_image("broken", Some("1"), "linux/amd64", "broken");
     registry.remove(&format!("broken/blobs/{}", broken.config));
-    let (on_looked, shelf) = mpsc::channel(10);
+    let shown: Arc<Mutex<Vec<Looked>>> = Arc::default();
+    let shelf = Arc::clone(&shown);
+    let on_looked: OnLooked = Arc::new(move |looked| shelf.lock().unwrap().push(looked.clone()));
     let bench = Bench { on_looked: Some(on_looked), ..Bench::new() };
     let wants = ["app:1", "broken:1"].map(|name| want(registry.reference(name), &["linux/amd64", "linux/arm64"]));
     let resolution = bench.resolve_all(wants.into()).await;
-    let mut shown = taken(shelf);
+    let mut shown: Vec<_> = std::mem::take(&mut *shown.lock().unwrap());
     shown.sort_by(|a, b| a.digest.cmp(&b.digest));
     let mut expected = [&index, &entries[0].manifest, &entries[1].manifest];
     expected.sort();
@@ -102,36 +102,19 @@ async fn a_config_that_one_repository_gives_is_kept_whatever_another_does() {
         let put = ["a", "b"].map(|repository| registry.put_image(repository, Some("1"), "linux/amd64", "app"));
         assert_eq!(put[0].manifest, put[1].manifest);
         registry.remove(&format!("a/blobs/{}", put[0].config));
-        let (on_looked, shelf) = mpsc::channel(10);
+        let shown: Arc<Mutex<Vec<Looked>>> = Arc::default();
+        let shelf = Arc::clone(&shown);
+        let on_looked: OnLooked = Arc::new(move |looked| shelf.lock().unwrap().push(looked.clone()));
         let bench = Bench { on_looked: Some(on_looked), ..Bench::new() };
         let wants = ["a:1", "b:1"].map(|name| want(registry.reference(name), &["linux/amd64"]));
         let resolution = bench.resolve_all(wants.into()).await;
         assert_eq!(resolution.answers[&registry.reference("b:1")].status, ImageStatus::Resolved);
         let kept = &resolution.documents[&put[1].manifest];
         assert!(kept.config.is_some() && kept.whole.is_none());
-        let shown = taken(shelf);
+        let shown = shown.lock().unwrap();
         assert_eq!(shown.len(), 1, "all that was read of it is shown once");
         assert_eq!(config_of(&shown[0]).labels["name"], "app");
     }
-}
-
-/// A document that nobody takes holds up no image for longer than its time, and stays.
-#[tokio::test]
-async fn what_there_is_no_room_for_stays() {
-    let registry = FakeRegistry::start().await;
-    let put = ["a", "b"].map(|name| registry.put_image(name, Some("1"), "linux/amd64", name));
-    let (on_looked, shelf) = mpsc::channel(1);
-    let limits = Limits { image_timeout: Duration::from_millis(500), ..Limits::default() };
-    let bench = Bench { on_looked: Some(on_looked), limits, ..Bench::new() };
-    let wants = ["a:1", "b:1"].map(|name| want(registry.reference(name), &["linux/amd64"]));
-    let resolution = bench.resolve_all(wants.into()).await;
-    let is_whole = put.each_ref().map(|put| resolution.documents[&put.manifest].whole.is_some());
-    assert_eq!(is_whole.iter().filter(|whole| **whole).count(), 1);
-    assert_eq!(taken(shelf).len(), 1);
-}
-
-fn taken(mut shelf: mpsc::Receiver<Looked>) -> Vec<Looked> {
-    std::iter::from_fn(|| shelf.try_recv().ok()).collect()
 }
 
 fn config_of(looked: &Looked) -> &ImageConfig {

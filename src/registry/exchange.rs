@@ -28,7 +28,7 @@ const LONGEST_URL: usize = 16 << 10;
 /// How long a request takes at least from the others' turns when its connection breaks or finds no room. Some servers
 /// bear a few connections and drop all others at once: what is asked for there in vain would, image after image, come to
 /// nothing while the few are answered.
-const PLACE_TAKEN: Duration = Duration::from_secs(1);
+const PLACE_TAKEN: Duration = Duration::from_millis(400);
 
 /// A request.
 #[derive(Clone)]

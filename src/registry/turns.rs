@@ -133,16 +133,16 @@ impl Turn {
         answer.await
     }
 
-    /// Gives the turn back at `until` and not before, if the server answers others. One that is down is asked in vain however
-    /// seldom.
+    /// Gives the turn back at `until` and not before, if the server answers many others. One that is down is asked in vain
+    /// however seldom.
     pub(super) fn keep(mut self, until: Instant) {
         let sign = std::mem::replace(&mut self.sign, Sign::Nothing);
-        let is_answering = lock(&self.turns.0).servers.get_mut(&self.origin).is_some_and(|window| {
-            let is_answering = window.is_answering();
+        let is_crowded = lock(&self.turns.0).servers.get_mut(&self.origin).is_some_and(|window| {
+            let is_crowded = window.is_crowded();
             window.note(self.nth, sign);
-            is_answering
+            is_crowded
         });
-        if !is_answering {
+        if !is_crowded {
             return;
         }
         tokio::spawn(async move {

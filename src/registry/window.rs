@@ -20,7 +20,10 @@ const START: usize = 32;
 pub(super) const LEAST: usize = 16;
 
 /// A server of which nothing was heard for so long may be down.
-const QUIET: Duration = Duration::from_secs(2);
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Any server bears so many at once.
+const FEW: usize = 8;
 
 /// The window of one server.
 #[derive(Debug)]
@@ -93,9 +96,10 @@ impl Window {
         Self { is_new: true, ..Self::new(most) }
     }
 
-    /// Whether it answers well now, or may: it was heard of a short while ago.
-    pub(super) fn is_answering(&self) -> bool {
-        self.heard.elapsed() < QUIET
+    /// Whether it may be asked more at once than it bears: it answers, or was first asked a short while ago, and not a few
+    /// requests are in flight.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.in_flight > FEW && self.heard.elapsed() < QUIET
     }
 
     /// Waits for the first answer no longer.

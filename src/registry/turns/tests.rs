@@ -110,20 +110,19 @@ async fn a_server_is_asked_once_until_it_has_answered_or_taken_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_is_kept_while_its_server_answers_others() {
-    let turns = Turns::new(1);
-    let until = || Instant::now() + FIRST_ANSWER;
-    for sign in [Sign::Trouble, Sign::Nothing] {
-        let mut turn = turns.next(to("r.io", 1)).await;
-        turn.note(sign);
-        turn.keep(until());
-        assert!(turns.next(to("r.io", 1)).now_or_never().is_none(), "{sign:?}");
-        tokio::time::advance(FIRST_ANSWER).await;
+async fn a_turn_is_kept_while_its_server_answers_many_others() {
+    // How many are in flight, whether it answers, and whether one of them is kept.
+    for (count, after, kept) in [(9, 0, true), (8, 0, false), (9, 5, false)] {
+        let turns = Turns::new(count);
+        let mut held: Vec<_> = (0..count).filter_map(|_| turns.next(to("r.io", 64)).now_or_never()).collect();
+        tokio::time::advance(Duration::from_secs(after)).await;
+        let mut turn = held.pop().unwrap();
+        turn.note(Sign::Trouble);
+        turn.keep(Instant::now() + FIRST_ANSWER);
+        assert_eq!(turns.next(to("r.io", 64)).now_or_never().is_none(), kept, "{count} after {after} s");
+        tokio::time::sleep(FIRST_ANSWER * 2).await;
+        assert!(turns.next(to("r.io", 64)).now_or_never().is_some());
     }
-    tokio::time::advance(Duration::from_secs(5)).await;
-    let turn = turns.next(to("r.io", 1)).await;
-    turn.keep(until());
-    assert!(turns.next(to("r.io", 1)).now_or_never().is_some(), "nothing was heard of it");
 }
 
 #[tokio::test]

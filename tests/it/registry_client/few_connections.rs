@@ -61,7 +61,9 @@ async fn turn_away(mut stream: TcpStream, busy: &[u8]) {
 async fn all_is_read_from_a_server_that_bears_few_connections() {
     for busy in [BUSY, b""] {
         let address = start(busy).await;
-        let client = client_with(&RegistryOptions::default(), &Limits::default(), Events::none());
+        // Which of them are turned away, and how often, is a matter of chance.
+        let limits = Limits { retries: 6, ..Limits::default() };
+        let client = client_with(&RegistryOptions::default(), &limits, Events::none());
         let repositories = (0..300).map(|nth| repository(&format!("{address}/a{nth}")));
         let ask = |repository: Repository| {
             let session = client.session();

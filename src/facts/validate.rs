@@ -57,9 +57,10 @@ const MANIFEST: &str = "Manifest";
 const UNUSED_IMAGE: &str = "UnusedImage";
 const FINDING: &str = "Finding";
 const GAP: &str = "Gap";
-/// What the schema is called among themselves by its parts.
-const SCHEMA_URI: &str = "urn:imagefacts:facts";
 const PARTS: [&str; 7] = [NODE, IMAGE, USED_BY, MANIFEST, UNUSED_IMAGE, FINDING, GAP];
+
+/// By which the parts name the schema that they are of.
+const SCHEMA_URI: &str = "urn:imagefacts:facts";
 
 /// How many violations are told; a broken document may have one for each of its elements.
 const MAX_VIOLATIONS: usize = 100;

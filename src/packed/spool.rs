@@ -43,7 +43,7 @@ impl Spool {
         self.places.push(Place::Memory(packed));
         match room {
             Some(room) => self.room = room,
-            None => self.empty(),
+            None => self.spill(),
         }
         Spooled(self.places.len() - 1)
     }
@@ -76,7 +76,7 @@ impl Spool {
     }
 
     /// Moves what is in memory into the file; from then on nothing more is held.
-    fn empty(&mut self) {
+    fn spill(&mut self) {
         let mut places = std::mem::take(&mut self.places);
         self.room = 0;
         // What was put last is all there is in memory, but for the first time.

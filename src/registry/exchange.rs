@@ -1,6 +1,7 @@
 //! One request and its answer: redirects, time limits, and no more bytes than asked for.
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -137,7 +138,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let due = caller.begin_request();
     tracing::debug!(method = %ask.method, server = %at, "request");
     let begun = Instant::now();
-    let outcome = turn.answer(answered(caller, ask, route, request, due)).await;
+    let outcome = turn.answer(pin!(answered(caller, ask, route, request, due))).await;
     turn.note(sign(&outcome));
     if is_turned_away(&outcome) {
         turn.keep(begun + PLACE_TAKEN);

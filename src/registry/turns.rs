@@ -9,7 +9,7 @@
 //! says nothing of the others.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -121,8 +121,7 @@ impl Turns {
 
 impl Turn {
     /// Waits for the answer to the request that this turn is for.
-    pub(super) async fn answer<T>(&self, answer: impl Future<Output = T>) -> T {
-        let mut answer = pin!(answer);
+    pub(super) async fn answer<T>(&self, mut answer: Pin<&mut impl Future<Output = T>>) -> T {
         if self.nth.is_first() {
             if let Ok(answer) = timeout(FIRST_ANSWER, &mut answer).await {
                 return answer;

@@ -60,7 +60,7 @@ impl Queue {
     }
 
     /// The next image to start: of the registry of which fewest are running, so that one that does not answer cannot
-    /// keep the others from being asked; among equals urgent ones first.
+    /// keep the others from being asked; among equals those that were begun and urgent ones first.
     pub(super) fn start(&mut self) -> Option<Job> {
         let open = self.lines.values_mut().filter(|line| !line.is_empty());
         let line = open.min_by_key(|line| (line.running, line.is_patient(), line.started))?;

@@ -1,5 +1,7 @@
 //! Whose turn it is, and for how long.
 
+use std::pin::pin;
+
 use futures::FutureExt as _;
 
 use super::super::window::LEAST;
@@ -96,14 +98,15 @@ async fn a_server_is_asked_once_until_it_has_answered_or_taken_too_long() {
     let first = turns.next(wish).await;
     assert!(turns.next(wish).now_or_never().is_none());
     assert!(turns.next(to("r.io", 64)).now_or_never().is_some(), "another server");
-    assert_eq!(first.answer(async { 1 }).await, 1);
+    assert_eq!(first.answer(pin!(async { 1 })).await, 1);
     assert!(turns.next(wish).now_or_never().is_none(), "it is not over yet");
     drop(first);
     assert!(turns.next(wish).now_or_never().is_some());
 
     let wish = Wish { origin: "https://slow.io", ..wish };
     let first = turns.next(wish).await;
-    let mut late = pin!(first.answer(std::future::pending::<()>()));
+    let never = pin!(std::future::pending::<()>());
+    let mut late = pin!(first.answer(never));
     assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_none());
     tokio::time::advance(FIRST_ANSWER).await;
     assert!((&mut late).now_or_never().is_none() && turns.next(wish).now_or_never().is_some());

@@ -1,6 +1,8 @@
-//! What became of a task.
+//! What became of a task, and work that has a thread of its own.
 
-use tokio::task::JoinError;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::{JoinError, spawn_blocking};
 
 /// What a task made; `None` when it was let go, as the runtime shuts down.
 ///
@@ -14,6 +16,22 @@ pub fn outcome<T>(ended: Result<T, JoinError>) -> Option<T> {
     }
 }
 
+/// Does `work` on a thread of its own, as it takes long or may never end. It goes on when nobody waits for it any more.
+///
+/// # Panics
+/// When `work` did.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let done = Arc::new(Mutex::new(None));
+    let place = Arc::clone(&done);
+    // To the runtime all such work is of one type: it has a good deal of code for each.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
+        let made = work();
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+    });
+    outcome(spawn_blocking(work).await)?;
+    done.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,6 +42,11 @@ mod tests {
         let task = tokio::spawn(std::future::pending::<()>());
         task.abort();
         assert_eq!(outcome(task.await), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_made_aside_comes_back() {
+        assert_eq!(aside(|| 7).await, Some(7));
     }
 
     #[tokio::test]

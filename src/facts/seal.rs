@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub struct Sealer {
     mode: RedactionMode,
     validator: Validator,
     done: Mutex<Done>,
+    /// whether what is not sealed by now is of no use any more
+    is_over: AtomicBool,
 }
 
 /// What was sealed so far.
@@ -56,28 +59,40 @@ impl Sealer {
     /// When the built-in schema is not one: a bug of this program.
     pub fn new(mode: RedactionMode) -> Result<Self, BadSchema> {
         redact::prepare();
-        Ok(Self { mode, validator: Validator::new()?, done: Mutex::new(Done::new()) })
+        Ok(Self { mode, validator: Validator::new()?, done: Mutex::new(Done::new()), is_over: AtomicBool::new(false) })
     }
 
-    /// Seals a manifest that was read with all that belongs to it.
+    /// Seals a manifest that was read with all that belongs to it, unless it would be too late.
     pub fn seal(&self, looked: &Looked) {
+        self.seal_unless(looked, || self.is_over.load(Relaxed));
+    }
+
+    /// Seals a manifest, or gives up once it `is_late`: a large one takes a while.
+    fn seal_unless(&self, looked: &Looked, is_late: impl Fn() -> bool) {
         let mut manifest = assemble::manifest(looked);
         let hidden = redact::hide(self.mode, &mut manifest);
+        if is_late() {
+            return;
+        }
         let layers = manifest.layers.iter().flatten().map(LayerTally::mark).collect();
         let mut text = indented(&manifest);
         text.truncate(text.len().saturating_sub(CLOSE.len()));
         let (text, violations) = (Packed::of(&text), self.validator.check_manifest(&manifest));
+        if is_late() {
+            return;
+        }
         let mut done = self.done();
         let text = done.spool.put(text);
         done.manifests.insert(looked.digest.clone(), Sealed { text, layers, hidden, violations });
     }
 
-    /// What was sealed of `looked`, which may be now; it is let go.
-    fn take(&self, looked: &Looked) -> Option<Sealed> {
+    /// What was sealed of `looked`, which may be now; it is let go. Of what was let go before, no more is told than what it
+    /// is, and that only where `is_partial`: else it is a mistake.
+    fn take(&self, looked: &Looked, is_partial: bool) -> Option<Sealed> {
         let sealed = self.done().manifests.remove(&looked.digest);
         sealed.or_else(|| {
-            looked.whole.as_ref()?;
-            self.seal(looked);
+            (looked.whole.is_some() || is_partial).then_some(())?;
+            self.seal_unless(looked, || false);
             self.done().manifests.remove(&looked.digest)
         })
     }
@@ -109,12 +124,14 @@ pub fn seal(
     sealer: &Sealer,
 ) -> Result<(ImageFacts<PackedManifests>, Redactions), Vec<Violation>> {
     let Assembled { mut facts, manifests } = assembled;
+    // What is being sealed for nobody must not take the place of what is there.
+    sealer.is_over.store(true, Relaxed);
     let mut redactor = Redactor::new(sealer.mode);
     redactor.begin(&mut facts);
     let (mut tally, mut packed, mut found) = (LayerTally::of(&facts.images), Vec::new(), Vec::new());
     for (at, (looked, attached)) in manifests.enumerate() {
         let place = format!("/manifests/{at}");
-        let Some(Sealed { text, layers, mut hidden, mut violations }) = sealer.take(&looked) else {
+        let Some(Sealed { text, layers, mut hidden, mut violations }) = sealer.take(&looked, !facts.complete) else {
             found.push(Violation { path: place, message: "it was let go before it was described".to_owned() });
             continue;
         };

@@ -3,16 +3,14 @@
 //! What a digest names is the same wherever it lies, so that a child manifest or a config that one image brought
 //! serves every other. Whether a *reference* may be read is another thing, and asked for each.
 //!
-//! Who wants to describe documents is shown each once, when all of it was read. Then no more than its outline stays, or
+//! Who wants to describe documents is shown each once, when all of it was read (`shows`). Then no more than its outline stays, or
 //! thousands of images would be most of a run's memory.
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::task::yield_now;
-
 use super::head::head;
+use super::shows::Shows;
 use super::stored::Stored;
 use super::{Looked, OnLooked, Whole};
 use crate::credentials::Credential;
@@ -50,10 +48,10 @@ pub(super) struct Parsed {
 pub(super) struct Documents {
     /// those of earlier runs
     pub(super) stored: Stored,
-    manifests: Shelf<Digest, Arc<Parsed>>,
+    pub(super) manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
     configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
-    on_looked: Option<OnLooked>,
+    pub(super) shows: Shows,
 }
 
 /// How many configs are kept for other manifests. Few share one, and configs are large.
@@ -62,8 +60,8 @@ const MOST_CONFIGS: usize = 256;
 /// What was fetched, from wherever, and what is being fetched.
 ///
 /// Nobody waits for another registry than the own one: it could name what others have, and then withhold it.
-struct Shelf<K, V> {
-    done: OnceMap<K, V>,
+pub(super) struct Shelf<K, V> {
+    pub(super) done: OnceMap<K, V>,
     /// how many of these there may be
     most: usize,
     flights: OnceMap<(String, K), V>,
@@ -98,7 +96,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
 impl Documents {
     /// None yet, but those that earlier runs `stored`.
     pub(super) fn new(stored: Stored, on_looked: Option<OnLooked>) -> Self {
-        Self { stored, manifests: Shelf::of(usize::MAX), configs: Shelf::of(MOST_CONFIGS), on_looked }
+        Self { stored, manifests: Shelf::of(usize::MAX), configs: Shelf::of(MOST_CONFIGS), shows: Shows::to(on_looked) }
     }
 
     /// Parses and keeps what was fetched.
@@ -183,31 +181,6 @@ impl Documents {
         });
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
-
-    /// Shows what `digest` names if there is no more to be read of it, and lets it go.
-    pub(super) async fn show(&self, digest: &Digest, parsed: &Parsed) {
-        let is_whole = parsed.outline.config().is_none() || parsed.config().is_some();
-        let Some(on_looked) = self.on_looked.as_ref().filter(|_| is_whole) else { return };
-        // It takes a while to look at, and others may have what is sent or read in no time.
-        yield_now().await;
-        let whole = parsed.whole().take();
-        if whole.is_some() {
-            on_looked(&Looked { whole, ..parsed.look(digest) });
-        }
-    }
-
-    /// Takes out every document that was looked at.
-    pub(super) fn take_looked(&self) -> BTreeMap<Digest, Looked> {
-        let looked = |(digest, parsed): (Digest, Arc<Parsed>)| {
-            let looked = match Arc::try_unwrap(parsed) {
-                Ok(parsed) => parsed.into_looked(digest.clone()),
-                // Somebody still looks at it.
-                Err(parsed) => Looked { whole: parsed.whole().take(), ..parsed.look(&digest) },
-            };
-            (digest, looked)
-        };
-        self.manifests.done.take_all().map(looked).collect()
-    }
 }
 
 impl Source<'_> {
@@ -262,6 +235,12 @@ impl Parsed {
         self.config.get()
     }
 
+    /// How many bytes were read of it, with its config.
+    pub(super) fn bytes(&self) -> u64 {
+        let config = self.outline.config().filter(|_| self.config().is_some());
+        self.size + config.map_or(0, |config| config.size)
+    }
+
     /// Takes in its config.
     fn add(&self, config: Arc<ImageConfig>) {
         let outline = ConfigOutline::of(&config, self.outline.layers());
@@ -273,7 +252,7 @@ impl Parsed {
     }
 
     /// It, but for its whole.
-    fn look(&self, digest: &Digest) -> Looked {
+    pub(super) fn look(&self, digest: &Digest) -> Looked {
         Looked {
             digest: digest.clone(),
             media_type: self.media_type.clone(),
@@ -283,13 +262,14 @@ impl Parsed {
         }
     }
 
-    fn into_looked(self, digest: Digest) -> Looked {
+    pub(super) fn into_looked(self, digest: Digest) -> Looked {
         let Self { outline, media_type, config, whole, size: _ } = self;
         let whole = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
         Looked { digest, media_type, outline, config: config.into_inner(), whole }
     }
 
-    fn whole(&self) -> MutexGuard<'_, Option<Whole>> {
+    /// All of it, unless it was let go.
+    pub(super) fn whole(&self) -> MutexGuard<'_, Option<Whole>> {
         // No code that can panic runs under the lock.
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }

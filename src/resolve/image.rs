@@ -44,6 +44,8 @@ struct Learned {
     /// the digests of `running`, as they were reported when they were looked up
     looked_up: SortedMap<Digest, ReportedAs>,
     failures: Vec<Failure>,
+    /// why there was no time for the rest
+    cut_short: Option<Box<Failure>>,
 }
 
 /// Whether a reference may be read.
@@ -72,6 +74,7 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want, earlier: Option<E
         None => Effort { want, learned: Learned::default(), requests: 0, duration_ms: 0, told: None },
     };
     let Effort { want, learned, .. } = &mut effort;
+    learned.cut_short = None;
     let cut_short = tokio::select! {
         biased;
         done = shared.stop.or(learned.learn(shared, &session, want)) => match done {
@@ -79,7 +82,7 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want, earlier: Option<E
             None => Some((ErrorClass::Canceled, "the run ended before this image was done")),
         },
         () = session.is_over() => {
-            Some((ErrorClass::Timeout, "its registry did not answer everything in time; see --image-timeout"))
+            Some((ErrorClass::Timeout, "not everything that its registry has of it was read in time; see --image-timeout"))
         }
     };
     if let Some((ErrorClass::Timeout, _)) = cut_short
@@ -113,6 +116,7 @@ impl Effort {
         self.want.platforms != want.platforms
             || !want.running.keys().all(is_known)
             || !matches!(self.learned.door, Door::Open(_))
+            || self.learned.cut_short.is_some()
     }
 
     /// What is told of it in the end.
@@ -266,7 +270,7 @@ impl Learned {
     fn cut_short(&mut self, failure: Failure) {
         match self.door {
             Door::Unknown => self.door = Door::Silent(failure),
-            _ => self.failures.push(failure),
+            _ => self.cut_short = Some(Box::new(failure)),
         }
     }
 
@@ -275,7 +279,7 @@ impl Learned {
             None => ImageStatus::Failed,
             // What was so once never reads as fine today.
             Some(named) if named.via == Via::Cache => ImageStatus::Partial,
-            Some(_) if self.manifests.is_complete => ImageStatus::Resolved,
+            Some(_) if self.manifests.is_complete && self.cut_short.is_none() => ImageStatus::Resolved,
             Some(_) => ImageStatus::Partial,
         }
     }
@@ -305,7 +309,13 @@ impl Learned {
             Door::Silent(failure) => Some(failure),
             Door::Unknown | Door::Open(_) => None,
         };
-        self.attempts.failures().iter().chain(door).chain(&self.failures).chain(&self.manifests.failures)
+        self.attempts
+            .failures()
+            .iter()
+            .chain(door)
+            .chain(&self.failures)
+            .chain(self.cut_short.as_deref())
+            .chain(&self.manifests.failures)
     }
 }
 

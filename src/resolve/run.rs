@@ -217,9 +217,11 @@ impl Run {
         let registries = self.shared.resolver.client.tallies();
         let mut gaps = self.shared.resolver.keychain.gaps();
         gaps.extend(registries.iter().filter(|tally| tally.is_held).map(held));
+        let (documents, given_up) = self.shared.documents.take_looked(&self.shared.stop);
+        gaps.extend((given_up > 0).then(|| not_described(given_up)));
         Resolution {
             answers: self.answers,
-            documents: self.shared.documents.take_looked(),
+            documents,
             attachments: self.shared.resolver.attachments,
             attached: self.shared.lookups.take_found(),
             registries,
@@ -244,5 +246,21 @@ fn held(tally: &RegistryTally) -> Gap {
              larger quota, or run again when it has filled up"
         ),
         incomplete: false,
+    }
+}
+
+/// What was read, and is known by little more than its digest.
+fn not_described(count: u64) -> Gap {
+    Gap {
+        scope: GapScope::Registry,
+        resource: None,
+        namespace: None,
+        host: None,
+        reason: "interrupted".to_owned(),
+        message: format!(
+            "the run ended before all was described that had been read: of {count} large manifests the facts may tell no more than \
+             what they are; raise --timeout"
+        ),
+        incomplete: true,
     }
 }

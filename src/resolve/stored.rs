@@ -21,6 +21,7 @@ use super::reads::Reads;
 use crate::cache::{Cache, CachedDocument, Seen};
 use crate::clock::Clock;
 use crate::image::{Descriptor, Digest, ImageConfig, Reference};
+use crate::task;
 use crate::vocabulary::Via;
 
 /// For how long what is kept waits for more to come; so much is lost when the program is killed.
@@ -151,6 +152,6 @@ impl Stored {
     /// Does `work` where it holds up nothing else. `None` without a cache.
     async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&Cache) -> T + Send + 'static) -> Option<T> {
         let cache = self.cache.clone()?;
-        spawn_blocking(move || work(&cache)).await.ok()
+        task::aside(move || work(&cache)).await
     }
 }

@@ -10,6 +10,7 @@ mod golden;
 mod help;
 mod inspect;
 mod interrupts;
+mod interrupts_large;
 mod interrupts_many;
 mod login;
 mod outputs;

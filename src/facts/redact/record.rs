@@ -72,7 +72,7 @@ pub struct Redaction {
     pub place: String,
     /// how many values
     pub count: u64,
-    /// which values: each distinct one has an ordinal, in the order in which the document has them, so that equal
+    /// which values, unless there are too many in the document: each distinct one has an ordinal, in the order in which the document has them, so that equal
     /// ordinals are equal values
     pub values: Vec<u64>,
 }
@@ -86,6 +86,10 @@ pub(in crate::facts) struct Hidden {
     pub(super) value: Box<str>,
 }
 
+/// How many entries are told one by one, which is more than a thousand images have. A hostile image may have so many secrets that
+/// to tell of all of them would take longer than to read it.
+const MOST: usize = 100_000;
+
 /// Writes down what is masked. The values themselves live only as long as this does.
 pub(super) struct Recorder {
     redactions: Vec<Redaction>,
@@ -97,20 +101,22 @@ impl Recorder {
         Self { redactions: Vec::new(), ordinals: HashMap::new() }
     }
 
-    /// What was masked below `root`, in the document's order.
+    /// What was masked below `root`, in the document's order. Where there is too much of it, no more than how many values each
+    /// rule masked there.
     pub(super) fn record(&mut self, root: &str, hidden: Vec<Hidden>) {
         for Hidden { rule, place, value } in hidden {
+            let is_full = self.redactions.len() >= MOST;
             let next = u64::try_from(self.ordinals.len()).unwrap_or(u64::MAX).saturating_add(1);
-            let ordinal = *self.ordinals.entry(value).or_insert(next);
-            let place = format!("{root}{place}");
+            let ordinal = (!is_full).then(|| *self.ordinals.entry(value).or_insert(next));
+            let place = if is_full { root.to_owned() } else { format!("{root}{place}") };
             // Places are visited one after the other, so only the last few entries can be of this place.
             let same_place = self.redactions.iter_mut().rev().take_while(|redaction| redaction.place == place);
             match same_place.into_iter().find(|redaction| redaction.rule == rule) {
                 Some(redaction) => {
                     redaction.count += 1;
-                    redaction.values.push(ordinal);
+                    redaction.values.extend(ordinal);
                 }
-                None => self.redactions.push(Redaction { rule, place, count: 1, values: vec![ordinal] }),
+                None => self.redactions.push(Redaction { rule, place, count: 1, values: Vec::from_iter(ordinal) }),
             }
         }
     }
@@ -127,5 +133,23 @@ impl Recorder {
             by_rule,
             redactions: self.redactions,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beyond_many_entries_there_are_counts() {
+        let hidden = |at: usize| Hidden { rule: Rule::Jwt, place: format!("/{at}").into(), value: "v".into() };
+        let mut recorder = Recorder::new();
+        recorder.record("/manifests/0", (0..MOST + 2).map(hidden).collect());
+        recorder.record("/manifests/1", vec![hidden(0)]);
+        let redactions = recorder.finish(RedactionMode::Default);
+        assert_eq!((redactions.count, redactions.by_rule[&Rule::Jwt]), (MOST as u64 + 3, MOST as u64 + 3));
+        let told: Vec<_> = redactions.redactions[MOST - 1..].iter().map(|told| (&*told.place, told.count)).collect();
+        assert_eq!(told, [("/manifests/0/99999", 1), ("/manifests/0", 2), ("/manifests/1", 1)]);
+        assert!(redactions.redactions[MOST..].iter().all(|told| told.values.is_empty()));
     }
 }

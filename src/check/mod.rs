@@ -38,7 +38,9 @@ pub async fn check(
     stop: &Stop,
 ) -> Result<Report, CollectError> {
     let events = Events::none();
-    let registries = Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop)?;
+    let registries =
+        Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop).await?;
+    let registries = registries.ok_or_else(|| CollectError::ended(stop))?;
     let (client, keychain) = registries.for_hosts(targets.iter().map(Target::host))?;
     let checks = targets.iter().map(|target| check_registry(&client, &keychain, target));
     Ok(Report::new(join_all(checks).await))

@@ -9,6 +9,7 @@ use crate::facts::validate::{BadSchema, Violation};
 use crate::registry::RegistrySetupError;
 use crate::resolve::Resolution;
 use crate::settings::ConfigError;
+use crate::stop::{Stop, StopReason};
 
 /// Why there is no bundle.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum CollectError {
         /// why
         message: String,
     },
+    /// the end came before there was anything to show
+    #[error("the run ended before the files were read that its settings name; if one of them is a pipe, write into it")]
+    Ended(Option<StopReason>),
     /// a bug: what we made is not what we promise
     #[error(
         "the facts are not valid against their own schema, so no bundle was written; this is a bug in imagefacts, \
@@ -61,6 +65,11 @@ pub enum CollectError {
 }
 
 impl CollectError {
+    /// `stop` ended the run before there was anything to show.
+    pub(crate) fn ended(stop: &Stop) -> Self {
+        Self::Ended(stop.reason())
+    }
+
     /// The first image that failed.
     pub(super) fn image_failed(resolution: Option<&Resolution>) -> Self {
         let answers = resolution.into_iter().flat_map(|resolution| resolution.answers.values());

@@ -28,7 +28,9 @@ pub async fn inspect(
 ) -> Result<ImageFacts, CollectError> {
     let events = Events::none();
     let stopwatch = clock.start();
-    let registries = Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop)?;
+    let registries =
+        Registries::set_up(&settings.registry, &settings.limits, environment, clock, &events, stop).await?;
+    let registries = registries.ok_or_else(|| CollectError::ended(stop))?;
     let mut inventory = Inventory::default();
     for text in references {
         let name = Reference::parse(text).map_or_else(|_| ImageName::Invalid(text.clone()), ImageName::Valid);

@@ -6,6 +6,7 @@ mod feed;
 mod inspect;
 mod registries;
 mod source;
+mod stdin;
 mod wants;
 
 pub use error::CollectError;
@@ -70,9 +71,9 @@ impl Collection {
             .emit(Event::Started { namespaces: settings.namespaces.clone(), include_images: settings.include_images });
         let redaction = settings.output.redaction;
         let sealer = tokio::task::spawn_blocking(move || Sealer::new(redaction));
-        // Set up before anything is asked, so that a wrong setting costs no time.
+        // Set up before anything is asked, so that a wrong setting costs no time. A run that ends meanwhile asks nobody.
         let registries = match settings.include_images {
-            true => Some(Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop)?),
+            true => Registries::set_up(&settings.registry, &settings.limits, &environment, clock, events, stop).await?,
             false => None,
         };
 

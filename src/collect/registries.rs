@@ -12,6 +12,7 @@ use crate::registry::RegistryClient;
 use crate::resolve::{Attachments, Fallback, Resolver};
 use crate::settings::{Environment, RegistrySettings, cache_directory};
 use crate::stop::Stop;
+use crate::task;
 
 /// A client and our own credentials, ready to be used.
 pub(crate) struct Registries {
@@ -24,19 +25,26 @@ pub(crate) struct Registries {
 }
 
 impl Registries {
-    /// Reads the files that the settings name, and sets up the client.
-    pub(crate) fn set_up(
+    /// Reads the files that the settings name, and sets up the client. `None` when `stop` ends the run before.
+    ///
+    /// A thread of its own reads them: one may be a pipe into which nobody writes.
+    pub(crate) async fn set_up(
         settings: &RegistrySettings,
         limits: &Limits,
         environment: &Environment,
         clock: Clock,
         events: &Events,
         stop: &Stop,
-    ) -> Result<Self, CollectError> {
-        let local = local_sources(settings, environment)?;
-        let client = RegistryClient::new(&settings.client_options()?, limits, clock, events.clone(), stop.clone())?;
-        let cache = cache(settings, limits, environment, clock);
-        Ok(Self { client, local, cache, limits: limits.clone(), attachments: settings.attachments, clock })
+    ) -> Result<Option<Self>, CollectError> {
+        let (settings, limits, environment) = (settings.clone(), limits.clone(), environment.clone());
+        let (events, ended) = (events.clone(), stop.clone());
+        let read = task::aside(move || {
+            let local = local_sources(&settings, &environment)?;
+            let client = RegistryClient::new(&settings.client_options()?, &limits, clock, events, ended)?;
+            let cache = cache(&settings, &limits, &environment, clock);
+            Ok(Self { client, local, cache, limits, attachments: settings.attachments, clock })
+        });
+        stop.or(read).await.flatten().transpose()
     }
 
     /// The parts, to ask `hosts` and nobody else.

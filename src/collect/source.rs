@@ -2,11 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::CollectError;
-use crate::cluster::files;
+use super::stdin::Stdin;
+use crate::cluster::files::{self, FileSecrets, FilesError};
 use crate::cluster::inventory::{Gap, Inventory};
-use crate::cluster::live::{self, Cluster, Connection, Sighting};
+use crate::cluster::live::{self, Cluster, Connection, DiscoveryError, Sighting};
 use crate::cluster::pull_secrets::LivePullSecrets;
 use crate::cluster::uses::{Scope, Selector};
 use crate::credentials::PullSecretReader;
@@ -14,7 +19,11 @@ use crate::event::Events;
 use crate::facts::Origin;
 use crate::settings::CollectSettings;
 use crate::stop::Stop;
+use crate::task;
 use crate::vocabulary::GapScope;
+
+/// How long the end of a run waits for what was read by then.
+const TAKEN_IN_AFTER: Duration = Duration::from_millis(500);
 
 /// Where objects come from.
 pub enum Source {
@@ -63,7 +72,7 @@ impl Source {
         match self {
             Self::Cluster(connection) => {
                 let context = connection.context.clone();
-                let Some(cluster) = stop.or(Cluster::connect(&connection)).await else {
+                let Some(cluster) = stop.or(connect(connection)).await.flatten() else {
                     return Ok(Opened::nothing(Origin::Cluster { context }));
                 };
                 let cluster = cluster?;
@@ -73,12 +82,22 @@ impl Source {
             }
             Self::Files(paths) => {
                 let origin = Origin::Files { paths: paths.iter().map(|path| path.display().to_string()).collect() };
-                let read = move || files::read(&paths, std::io::stdin(), scope);
-                from_files(read, origin, events, stop).await
+                let (stdin, again) = (Stdin::default(), scope.clone());
+                let (sent, named) = (stdin.clone(), paths.clone());
+                let read = task::aside(move || files::read(&paths, &mut || Ok((stdin.read()?, false)), scope));
+                if let Some(read) = stop.or(read).await {
+                    return Opened::of_files(read, origin, events);
+                }
+                // What was sent by then is taken in, and nothing more is waited for.
+                let read = task::aside(move || files::read(&named, &mut || Ok((sent.so_far(), true)), again));
+                match timeout(TAKEN_IN_AFTER, read).await {
+                    Ok(Some(Ok(read))) => Opened::of_files(Some(Ok(read)), origin, events),
+                    Ok(Some(Err(_)) | None) | Err(_) => Ok(Opened::nothing(origin)),
+                }
             }
             Self::Texts(texts) => {
                 let origin = Origin::Files { paths: texts.iter().map(|(name, _)| name.clone()).collect() };
-                from_files(move || files::read_texts(&texts, scope), origin, events, stop).await
+                Opened::of_files(Some(files::read_texts(&texts, scope)), origin, events)
             }
         }
     }
@@ -103,6 +122,20 @@ impl Discovery {
 }
 
 impl Opened {
+    /// What was read of files.
+    fn of_files(
+        read: Option<Result<(Inventory, FileSecrets), FilesError>>,
+        origin: Origin,
+        events: &Events,
+    ) -> Result<Self, CollectError> {
+        // The runtime shuts down: nobody waits for it.
+        let Some(read) = read else { return Ok(Self::nothing(origin)) };
+        let (inventory, secrets) = read?;
+        inventory.gaps.iter().for_each(|gap| events.emit(gap.into()));
+        let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
+        Ok(Self { secrets: Some(secrets), origin, discovery: Discovery::Done(Box::new(inventory)) })
+    }
+
     fn nothing(origin: Origin) -> Self {
         let gap = Gap {
             scope: GapScope::Kubernetes,
@@ -118,18 +151,8 @@ impl Opened {
     }
 }
 
-/// Reads files on a thread of their own: they may be large, and stdin may never end.
-async fn from_files(
-    read: impl FnOnce() -> Result<(Inventory, files::FileSecrets), files::FilesError> + Send + 'static,
-    origin: Origin,
-    events: &Events,
-    stop: &Stop,
-) -> Result<Opened, CollectError> {
-    let Some(read) = stop.or(tokio::task::spawn_blocking(read)).await else {
-        return Ok(Opened::nothing(origin));
-    };
-    let (inventory, secrets) = read??;
-    inventory.gaps.iter().for_each(|gap| events.emit(gap.into()));
-    let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
-    Ok(Opened { secrets: Some(secrets), origin, discovery: Discovery::Done(Box::new(inventory)) })
+/// Connects on a thread of its own: the kubeconfig, or a file that it names, may be a pipe into which nobody writes.
+async fn connect(connection: Connection) -> Option<Result<Cluster, DiscoveryError>> {
+    let runtime = Handle::current();
+    task::aside(move || runtime.block_on(Cluster::connect(&connection))).await
 }

@@ -25,6 +25,7 @@ use anyhow::Context;
 use futures::future::join_all;
 
 use crate::cli::{Command, RegistryCommand};
+use crate::collect::CollectError;
 use crate::exit::Exit;
 use crate::progress::Relay;
 use crate::settings::{self, Environment, Invocation, RegistryTable, UsageError};
@@ -81,7 +82,10 @@ pub fn main(args: &[OsString]) -> Exit {
     };
     done.unwrap_or_else(|error| {
         print::error(&error);
-        Exit::Nothing
+        match error.downcast_ref() {
+            Some(CollectError::Ended(Some(reason))) if reason.is_signal() => Exit::stopped(*reason),
+            _ => Exit::Nothing,
+        }
     })
 }
 

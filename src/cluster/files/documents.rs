@@ -39,6 +39,23 @@ pub(super) fn for_each(bytes: &[u8], take: impl FnMut(&RawValue)) -> Result<(), 
     if text.trim_start().starts_with('{') { json(text, take) } else { yaml(text, take) }
 }
 
+/// The whole documents that a file begins with of which `bytes` were read.
+pub(super) fn beginning(bytes: &[u8]) -> &[u8] {
+    let text = bytes.utf8_chunks().next().map(|chunk| chunk.valid()).unwrap_or_default();
+    let is_json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+    // Whatever follows the last border may go on.
+    let end = match text.rfind("\n---") {
+        Some(border) => border,
+        None if is_json => {
+            let mut documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+            while let Some(Ok(_)) = documents.next() {}
+            documents.byte_offset()
+        }
+        None => 0,
+    };
+    bytes.get(..end).unwrap_or_default()
+}
+
 fn json(text: &str, mut take: impl FnMut(&RawValue)) -> Result<(), Unparsable> {
     let mut documents = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
     let mut read = 0;
@@ -134,6 +151,22 @@ mod tests {
         let latin = for_each(b"a: 1\nb: \xe9", |_| {});
         assert_eq!(latin, Err(Unparsable::Encoding { line: 2 }));
         assert_eq!(for_each(&[0x1f, 0x8b, 8], |_| {}), Err(Unparsable::Archive));
+    }
+
+    #[test]
+    fn a_beginning_is_whole_documents() {
+        for (text, expected) in [
+            ("kind: A\n---\nkind: B", "kind: A"),
+            ("kind: A\n---\nkind: B\n---", "kind: A\n---\nkind: B"),
+            ("kind: A", ""),
+            ("{\"a\": 1}\n{\"b\": 2}\n{\"c\"", "{\"a\": 1}\n{\"b\": 2}\n"),
+            ("{\"kind\": \"List\", \"items\": [{}, {}", ""),
+            ("{\"a\": 1}\n---\nkind: B", "{\"a\": 1}"),
+            ("", ""),
+        ] {
+            assert_eq!(beginning(text.as_bytes()), expected.as_bytes(), "{text:?}");
+        }
+        assert_eq!(beginning(b"kind: A\n---\nkind: \xc3"), b"kind: A");
     }
 
     #[test]

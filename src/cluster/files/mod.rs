@@ -13,7 +13,7 @@ mod walk;
 pub use documents::Unparsable;
 pub use secrets::FileSecrets;
 
-use std::io::Read;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -58,16 +58,20 @@ pub enum FilesError {
     },
 }
 
+/// Reads stdin. Tells as well whether that was cut off before its end.
+pub type ReadStdin<'a> = &'a mut dyn FnMut() -> io::Result<(Vec<u8>, bool)>;
+
 /// Reads everything that `paths` name (`-` is `stdin`), as far as it lies in `scope`.
 ///
 /// An object that does not say its namespace is in `default`, as for kubectl.
-pub fn read(paths: &[PathBuf], mut stdin: impl Read, scope: Scope) -> Result<(Inventory, FileSecrets), FilesError> {
+pub fn read(paths: &[PathBuf], stdin: ReadStdin<'_>, scope: Scope) -> Result<(Inventory, FileSecrets), FilesError> {
     let mut reader = Reader { builder: Builder::new(scope), secrets: FileSecrets::default() };
     for path in paths {
         let objects = if path.as_os_str() == STDIN {
-            let mut bytes = Vec::new();
-            stdin.read_to_end(&mut bytes).map_err(|why| FilesError::Unreadable { path: path.clone(), why })?;
-            reader.add_file(path, &bytes)?
+            match stdin().map_err(|why| FilesError::Unreadable { path: path.clone(), why })? {
+                (bytes, true) => reader.add_beginning(path, &bytes),
+                (bytes, false) => reader.add_file(path, &bytes)?,
+            }
         } else if path.is_dir() {
             reader.read_directory(path)?
         } else {
@@ -131,6 +135,18 @@ impl Reader {
         documents::for_each(bytes, |document| objects += self.add_document(document))
             .map_err(|why| FilesError::Unparsable { path: path.into(), why })?;
         Ok(objects)
+    }
+
+    /// Takes in the whole documents of a file that was not read to its end, and tells so. A list that is one document is not
+    /// taken: what it begins with may not be most of it.
+    fn add_beginning(&mut self, path: &Path, bytes: &[u8]) -> usize {
+        let objects = self.add_file(path, documents::beginning(bytes));
+        self.builder.add_gap(Gap {
+            reason: "interrupted".to_owned(),
+            ..unreadable("files", None, format!("the run ended before all of {} was read", shown(path)))
+        });
+        // Its gap counts as one.
+        objects.unwrap_or_default() + 1
     }
 
     /// Takes in an object, or a list of objects, which may be lists themselves.

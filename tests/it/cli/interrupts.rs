@@ -7,7 +7,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use imagefacts::serve::Fault;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::Child;
 
 use super::bundle::{classes, text};
@@ -111,6 +112,38 @@ async fn stdin_that_never_ends_can_be_interrupted() {
     signal(&child, "INT");
     program.end(child).await.exits(130);
     incomplete(&program, "interrupted");
+}
+
+#[tokio::test]
+async fn what_was_sent_by_then_is_in_the_bundle() {
+    let pod = |name: &str, ends: &str| {
+        let spec = json!({"containers": [{"name": "c", "image": format!("r.example/{name}:1")}]});
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "n"}, "spec": spec})
+            .to_string()
+            + ends
+    };
+    let list = r#"{"apiVersion": "v1", "kind": "List", "items": ["#;
+    for (sent, images) in [
+        (pod("a", "\n") + &pod("b", "\n") + &pod("c", "")[..60], &["a", "b"][..]),
+        (pod("a", "\n---\n") + &pod("b", "\n---\n") + &pod("c", "\n"), &["a", "b"]),
+        (list.to_owned() + &pod("a", ","), &[]),
+    ] {
+        let program = Program::new();
+        let mut child = start(&program, &["--from", "-"]);
+        let mut open = child.stdin.take().unwrap();
+        open.write_all(sent.as_bytes()).await.unwrap();
+        until(|| told(&program).contains("started")).await;
+        // By then it was read, too.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        signal(&child, "INT");
+        program.end(child).await.exits(130);
+        let facts = incomplete(&program, "interrupted").facts();
+        let found: Vec<_> =
+            facts.0["images"].as_array().unwrap().iter().map(|image| text(&image["reference"])).collect();
+        let expected: Vec<_> = images.iter().map(|name| format!("r.example/{name}:1")).collect();
+        assert_eq!(found, expected);
+        assert!(facts.gaps().iter().any(|gap| gap.contains("interrupted")), "{:?}", facts.gaps());
+    }
 }
 
 #[tokio::test]

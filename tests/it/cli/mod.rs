@@ -12,6 +12,7 @@ mod inspect;
 mod interrupts;
 mod interrupts_large;
 mod interrupts_many;
+mod interrupts_pipes;
 mod login;
 mod outputs;
 mod pipeline;

@@ -94,7 +94,7 @@ impl Run {
                 },
             }
         }
-        self.shared.documents.stored.flush().await;
+        self.shared.documents.stored.flush(self.shared.stop.is_stopped()).await;
         self.into_resolution()
     }
 

@@ -28,6 +28,8 @@ use crate::vocabulary::Via;
 const FLUSH_AFTER: Duration = Duration::from_millis(100);
 /// How long the end of a run waits for the disk.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
+/// The same when the run was told to end.
+const LATE_FLUSH: Duration = Duration::from_millis(200);
 
 /// The disk cache, or none.
 pub(super) struct Stored {
@@ -104,10 +106,11 @@ impl Stored {
         self.flush_soon(cache);
     }
 
-    /// Writes what is to be kept, at the end of a run.
-    pub(super) async fn flush(&self) {
+    /// Writes what is to be kept, at the end of a run; `is_late` when that is over already.
+    pub(super) async fn flush(&self, is_late: bool) {
+        let longest = if is_late { LATE_FLUSH } else { LAST_FLUSH };
         // What a disk has not taken by then is not worth more of a person's time.
-        let _ = timeout(LAST_FLUSH, self.ask(Cache::flush)).await;
+        let _ = timeout(longest, self.ask(Cache::flush)).await;
     }
 
     /// What `digest` names, parsed. What cannot be parsed is of no use to anybody.

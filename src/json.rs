@@ -11,19 +11,51 @@ pub enum StringPart {
     Escaping,
 }
 
+/// How many bytes are looked at together.
+const WORD: usize = size_of::<u64>();
+
+/// From where on a string is so long that it is worth the call of a search that is fast with long ones.
+const LONG: usize = 4 * WORD;
+
 impl StringPart {
     /// What `bytes`, which come after an opening quote, hold of the string.
     pub fn of(bytes: &[u8]) -> Self {
         let mut at = 0;
         loop {
-            match memchr::memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match mark(rest) {
                 None if at > bytes.len() => return Self::Escaping,
                 None => return Self::Open,
-                Some(length) if bytes.get(at + length) == Some(&b'"') => return Self::End(at + length + 1),
+                Some(length) if rest.get(length) == Some(&b'"') => return Self::End(at + length + 1),
                 Some(length) => at += length + 2,
             }
         }
     }
+}
+
+/// Where the first quote or backslash stands. Most strings of an object are shorter than a word or two.
+fn mark(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while at < LONG
+        && let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>)
+    {
+        let word = u64::from_le_bytes(*word);
+        let marks = equal_to(b'"', word) | equal_to(b'\\', word);
+        if marks != 0 {
+            return Some(at + marks.trailing_zeros() as usize / 8);
+        }
+        at += WORD;
+    }
+    memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
+}
+
+/// The highest bit of the first byte of `word` that is `byte`, and maybe of bytes after it
+/// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
+fn equal_to(byte: u8, word: u64) -> u64 {
+    const LOWEST: u64 = u64::from_le_bytes([0x01; WORD]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; WORD]);
+    let zero_where_equal = word ^ (LOWEST * u64::from(byte));
+    zero_where_equal.wrapping_sub(LOWEST) & !zero_where_equal & HIGHEST
 }
 
 #[cfg(test)]
@@ -46,6 +78,11 @@ mod tests {
             (br"a\\", Open),
             (br"a\", Escaping),
             (br"a\\\", Escaping),
+            (br#"seven b""#, End(8)),
+            (br#"eight by""#, End(9)),
+            (br#"eight b\"" "#, End(10)),
+            (br#"eight by\"" "#, End(11)),
+            (br"eight b\", Escaping),
         ] {
             assert_eq!(StringPart::of(bytes), expected, "{}", String::from_utf8_lossy(bytes));
         }

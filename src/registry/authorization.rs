@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderValue, StatusCode};
 use secrecy::ExposeSecret;
+use sha2::{Digest as _, Sha256};
 
 use super::attempts::Trouble;
 use super::caller::Caller;
@@ -13,25 +14,27 @@ use super::safety::origin;
 use super::tokens::{Demand, Granted, Key, Tokens};
 use super::words::clean;
 use crate::credentials::Credential;
-use crate::image::{Digest, Repository};
+use crate::image::Repository;
 use crate::vocabulary::ErrorClass;
 
-/// Tells credentials apart without showing them.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Login(Digest);
+/// Tells credentials apart without showing them: a hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Login([u8; 32]);
 
 impl Login {
     /// Which login `credential` is.
     pub(super) fn of(credential: &Credential) -> Self {
-        let text = match credential {
-            Credential::Anonymous => "anonymous".to_owned(),
+        let mut hasher = Sha256::new();
+        let (kind, secret) = match credential {
+            Credential::Anonymous => ("anonymous", ""),
             Credential::Password { username, password } => {
-                format!("password {} {username}{}", username.len(), password.expose_secret())
+                hasher.update(format!("{} {username}", username.len()));
+                ("password", password.expose_secret())
             }
-            Credential::IdentityToken(token) => format!("identity {}", token.expose_secret()),
-            Credential::BearerToken(token) => format!("bearer {}", token.expose_secret()),
+            Credential::IdentityToken(token) => ("identity", token.expose_secret()),
+            Credential::BearerToken(token) => ("bearer", token.expose_secret()),
         };
-        Self(Digest::of(text.as_bytes()))
+        Self(hasher.chain_update(kind).chain_update(secret).finalize().into())
     }
 }
 
@@ -74,10 +77,9 @@ pub(super) async fn authorized(
     caller: Caller<'_>,
     tokens: &Tokens,
     place: Place<'_>,
-    credential: &Credential,
+    (credential, login): (&Credential, Login),
     mut ask: Ask,
 ) -> Result<Authorized, Trouble> {
-    let login = Login::of(credential);
     let key = Key { origin: origin(&ask.url).into_owned(), repository: place.path.to_owned(), login };
     ask.authorization = tokens.known(caller, &key, credential).await;
     let mut last = matches!(credential, Credential::BearerToken(_));
@@ -95,7 +97,7 @@ pub(super) async fn authorized(
                     refused: ask.authorization.as_ref(),
                     repository: place.repository,
                 };
-                let granted = tokens.grant(caller, &key, demand, credential).await;
+                let granted = Box::pin(tokens.grant(caller, &key, demand, credential)).await;
                 let Granted { authorization, fresh } = granted.map_err(|failure| Trouble::Final(failure.into()))?;
                 (ask.authorization, last) = (Some(authorization), fresh);
             }

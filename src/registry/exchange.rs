@@ -1,6 +1,7 @@
 //! One request and its answer: redirects, time limits, and no more bytes than asked for.
 
 use std::borrow::Cow;
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -155,11 +156,11 @@ async fn answered(
     due: Due,
 ) -> Result<Answer, Fault> {
     let at = origin(&ask.url);
-    let response = match timeout_at(due.at, request.send()).await {
+    let mut response = match timeout_at(due.at, request.send()).await {
         Ok(response) => response.map_err(|error| connection_fault(&error, &ask.url))?,
         Err(_) => return Err(late(&at, "does not answer in time", due)),
     };
-    let (status, headers) = (response.status(), response.headers().clone());
+    let (status, headers) = (response.status(), mem::take(response.headers_mut()));
     tracing::debug!(server = %at, status = status.as_u16(), "answer");
     let reach = route.reach(&ask.url, response.remote_addr());
     let (cap, overflow) = match status.is_success() {

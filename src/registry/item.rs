@@ -157,7 +157,7 @@ impl<'a> Item<'a> {
         let mut first_word = source.endpoint.first_word().await;
         for origin in source.endpoint.origins() {
             let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
-            outcome = self.send(caller, tokens, source, url).await;
+            outcome = self.send(caller, tokens, source, (url, login)).await;
             if is_understood(&source.endpoint, origin, outcome.as_ref().map(|authorized| &authorized.answer)) {
                 break;
             }
@@ -194,7 +194,7 @@ impl<'a> Item<'a> {
         caller: Caller<'_>,
         tokens: &Tokens,
         source: &Source,
-        url: Url,
+        (url, login): (Url, Login),
     ) -> Result<Authorized, Trouble> {
         let ask = Ask {
             method: self.method.clone(),
@@ -207,7 +207,7 @@ impl<'a> Item<'a> {
             cap: caller.wire.limits.document_bytes,
         };
         let place = Place { repository: self.wanted.repository, path: &source.repository };
-        authorized(caller, tokens, place, self.credential, ask).await
+        authorized(caller, tokens, place, (self.credential, login), ask).await
     }
 
     fn judge<T>(

@@ -81,7 +81,7 @@ impl Quotas {
     /// Asks for the right to make one more pull. What is in flight may not have been counted yet.
     pub(super) fn begin_pull(&self, login: &Login) -> Result<Pull<'_>, Held> {
         let mut state = lock(&self.state);
-        let quota = state.by_login.entry(login.clone()).or_default();
+        let quota = state.by_login.entry(*login).or_default();
         let after = |heard: Left| Left { remaining: heard.remaining.saturating_sub(quota.in_flight), ..heard };
         let left = quota.heard.map(after).filter(|left| self.reserve > 0 && left.remaining <= self.reserve);
         if let Some(left) = left {
@@ -89,7 +89,7 @@ impl Quotas {
             return Err(Held { left, is_first });
         }
         quota.in_flight += 1;
-        Ok(Pull { quotas: self, login: login.clone(), was_counted: false })
+        Ok(Pull { quotas: self, login: *login, was_counted: false })
     }
 
     /// Notes what an answer to `login` says, which may be that to a pull. Answers may overtake each other, so that the
@@ -101,7 +101,7 @@ impl Quotas {
         };
         let mut state = lock(&self.state);
         state.last = Some((limit, remaining));
-        let quota = state.by_login.entry(login.clone()).or_default();
+        let quota = state.by_login.entry(*login).or_default();
         let lowest = quota.heard.map_or(remaining, |left| left.remaining.min(remaining));
         quota.heard = Some(Left { limit, remaining: lowest });
         drop(state);

@@ -95,7 +95,7 @@ impl Tokens {
         if let Credential::BearerToken(token) = credential {
             return authorization::bearer(token.expose_secret());
         }
-        if lock(&self.basic).contains(&(key.origin.clone(), key.login.clone())) {
+        if lock(&self.basic).contains(&(key.origin.clone(), key.login)) {
             return authorization::basic(credential);
         }
         let slot = lock(&self.slots).get(key).cloned()?;
@@ -107,7 +107,7 @@ impl Tokens {
 
     /// Notes that a server takes user name and password itself.
     pub(super) fn takes_basic(&self, key: &Key) {
-        lock(&self.basic).insert((key.origin.clone(), key.login.clone()));
+        lock(&self.basic).insert((key.origin.clone(), key.login));
     }
 
     /// The token that `demand` asks for: the one that is kept, unless that is what was refused; else a new one.

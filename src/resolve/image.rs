@@ -77,7 +77,8 @@ pub(super) async fn resolve_image(shared: &Shared, want: Want, earlier: Option<E
     learned.cut_short = None;
     let cut_short = tokio::select! {
         biased;
-        done = shared.stop.or(learned.learn(shared, &session, want)) => match done {
+        // Boxed, as a future that is handed on is copied at each step, and takes the room twice.
+        done = shared.stop.or(Box::pin(learned.learn(shared, &session, want))) => match done {
             Some(()) => None,
             None => Some((ErrorClass::Canceled, "the run ended before this image was done")),
         },

@@ -50,13 +50,13 @@ pub struct ImageConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct History {
     /// as written, RFC 3339
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub created: Option<String>,
     /// the instruction
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub created_by: Option<String>,
     /// a remark of the builder
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub comment: Option<String>,
     /// whether the step made no layer
     #[serde(default, deserialize_with = "lenient_or_default")]
@@ -116,6 +116,13 @@ fn lenient<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(deserializ
     Ok(serde_json::from_str(<&RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
+/// As [`lenient`] does, but a text without escapes, as nearly all are, is not parsed another time.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let raw = <&RawValue>::deserialize(deserializer)?.get();
+    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|inner| !inner.contains('\\'));
+    Ok(inner.map(str::to_owned).or_else(|| serde_json::from_str(raw).ok()))
+}
+
 fn lenient_or_default<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -144,19 +151,19 @@ impl<'de> Deserialize<'de> for Words {
 
 #[derive(Deserialize)]
 struct Wire {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     os: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     architecture: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     variant: Option<String>,
-    #[serde(default, rename = "os.version", deserialize_with = "lenient")]
+    #[serde(default, rename = "os.version", deserialize_with = "text")]
     os_version: Option<String>,
     #[serde(default, rename = "os.features", deserialize_with = "lenient_or_default")]
     os_features: Vec<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     created: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     author: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     config: Option<WireRun>,
@@ -169,7 +176,7 @@ struct Wire {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct WireRun {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     user: Option<String>,
     #[serde(default, deserialize_with = "lenient_or_default")]
     env: Vec<String>,
@@ -177,7 +184,7 @@ struct WireRun {
     entrypoint: Words,
     #[serde(default)]
     cmd: Words,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     working_dir: Option<String>,
     #[serde(default, deserialize_with = "lenient_or_default")]
     exposed_ports: BTreeMap<String, serde_json::Value>,
@@ -185,7 +192,7 @@ struct WireRun {
     volumes: BTreeMap<String, serde_json::Value>,
     #[serde(default, deserialize_with = "lenient_or_default")]
     labels: BTreeMap<String, Option<String>>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     stop_signal: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     healthcheck: Option<serde_json::Value>,
@@ -218,6 +225,29 @@ mod tests {
         assert!(config.cmd.is_empty());
         assert_eq!(config.diff_ids.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
         assert!(!config.history[0].empty_layer && config.history[1].empty_layer);
+    }
+
+    #[test]
+    fn texts_are_unescaped_and_what_is_none_is_absent() {
+        for (json, expected) in [
+            (r#""plain é""#, Some("plain é")),
+            (r#""""#, Some("")),
+            (r#""a \"b\" \u00e9 \\""#, Some("a \"b\" é \\")),
+            (r#""a\\""#, Some("a\\")),
+            (r#""\ud800""#, None),
+            ("1e999", None),
+            (r#"["a"]"#, None),
+            (r#"{"a":"b"}"#, None),
+            ("null", None),
+        ] {
+            let config = format!(r#"{{"created":{json},"history":[{{"comment": {json} }}]}}"#);
+            let config = ImageConfig::parse(config.as_bytes()).unwrap();
+            assert_eq!(
+                (config.created.as_deref(), config.history[0].comment.as_deref()),
+                (expected, expected),
+                "{json}"
+            );
+        }
     }
 
     #[test]

@@ -40,19 +40,15 @@ impl Digest {
     /// Parses `sha256:` or `sha512:` and the hex that belongs to it
     /// (<https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>).
     pub fn parse(text: &str) -> Result<Self, InvalidDigest> {
-        let malformed = || InvalidDigest::Malformed(text.chars().take(160).collect());
-        let (algorithm, hex) = text.split_once(':').ok_or_else(malformed)?;
-        let length = match algorithm {
-            "sha256" => 64,
-            "sha512" => 128,
-            _ if is_algorithm(algorithm) => return Err(InvalidDigest::Algorithm(algorithm.chars().take(40).collect())),
-            _ => return Err(malformed()),
-        };
-        let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if hex.len() != length || !hex.bytes().all(is_hex) {
-            return Err(malformed());
+        let known = [("sha256:", 64), ("sha512:", 128)];
+        let hex = known.iter().find_map(|(prefix, length)| Some((text.strip_prefix(prefix)?, *length)));
+        match (hex, text.split_once(':')) {
+            (Some((hex, length)), _) if hex.len() == length && is_hex(hex) => Ok(Self(text.into())),
+            (None, Some((algorithm, _))) if is_algorithm(algorithm) => {
+                Err(InvalidDigest::Algorithm(algorithm.chars().take(40).collect()))
+            }
+            _ => Err(InvalidDigest::Malformed(text.chars().take(160).collect())),
         }
-        Ok(Self(text.into()))
     }
 
     /// The sha256 digest of `bytes`.
@@ -124,6 +120,11 @@ fn is_algorithm(text: &str) -> bool {
         && text
             .split(['+', '.', '_', '-'])
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+}
+
+/// Whether `text` is hex in lower case.
+pub(super) fn is_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use super::Digest;
+use super::digest::{Digest, is_hex};
 
 /// The registry that a reference without one means.
 const DOCKER_HUB: &str = "docker.io";
@@ -70,7 +70,7 @@ impl Reference {
         if text.is_empty() {
             return Err("it is empty");
         }
-        if text.contains("://") {
+        if text.split_once(':').is_some_and(|(_, rest)| rest.starts_with("//")) {
             return Err("it is a URL; a reference has no scheme");
         }
         let (name, digest) = match text.split_once('@') {
@@ -147,7 +147,7 @@ impl Reference {
 }
 
 fn is_hex64(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    text.len() == 64 && is_hex(text)
 }
 
 /// Splits `name` at its first slash when what stands before it is a host: it has a dot, a colon or an upper-case
@@ -155,9 +155,7 @@ fn is_hex64(text: &str) -> bool {
 fn split_registry(name: &str) -> (&str, &str) {
     match name.split_once('/') {
         Some((host, path))
-            if host == "localhost"
-                || host.contains(['.', ':', '['])
-                || host.bytes().any(|b| b.is_ascii_uppercase()) =>
+            if host == "localhost" || host.bytes().any(|b| matches!(b, b'.' | b':' | b'[' | b'A'..=b'Z')) =>
         {
             (host, path)
         }

@@ -196,8 +196,8 @@ impl Owners {
 
     /// Whether an object is the user that its top is, and not one below it.
     pub(super) fn is_user(&self, object: ObjectId, top: ObjectId) -> bool {
-        let [object, top] = [object, top].map(|id| Named { namespace: "", ..self.named(id) });
-        object == top
+        let (object, top) = (self.key(object), self.key(top));
+        (object.api_version, object.kind, &object.name) == (top.api_version, top.kind, &top.name)
     }
 
     fn user(&self, top: ObjectId) -> Named<'_> {
@@ -207,8 +207,8 @@ impl Owners {
 
     fn named(&self, object: ObjectId) -> Named<'_> {
         let Key { api_version, kind, namespace, name } = self.key(object);
-        let [api_version, kind, namespace] = [api_version, kind, namespace].map(|word| &**self.words.get(*word));
-        Named { api_version, kind, namespace, name: name.as_deref() }
+        let word = |id: &NameId| &**self.words.get(*id);
+        Named { api_version: word(api_version), kind: word(kind), namespace: word(namespace), name: name.as_deref() }
     }
 
     fn object_ref(&self, object: ObjectId) -> ObjectRef {

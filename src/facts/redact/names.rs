@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use regex::bytes::{Regex, RegexBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
 
 use super::MASK;
 use super::record::Rule;
@@ -64,17 +64,18 @@ const ROOTS: &str = "\
     /secrets/ /srv/ /sys/ /tls/ /tmp/ /usr/ /var/ /vault/ /workspace/ ./ ../ ~/ C:\\ c:\\ file://";
 
 /// What every name holds for which there is a [`rule`], and few other texts.
-static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static HINT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let lists = [SECRET_WORDS, SECRET_LAST_WORDS, SECRET_ENDINGS, ACCOUNT_WORDS, "key keys account last-applied"];
     let pairs = SECRET_PAIRS.iter().map(|(_, second)| *second);
     let words: Vec<&str> = lists.iter().flat_map(|list| list.split(' ')).chain(pairs).collect();
-    // A word that goes on in small letters is another one.
-    RegexBuilder::new(&format!("(?i:{})(?:[^a-z]|$)", words.join("|"))).unicode(false).build().ok()
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(words).ok()
 });
 
 /// Whether anything in `text` may be a name for which there is a [`rule`]. It is told much faster than which.
 pub(super) fn may_be_in(text: &str) -> bool {
-    HINT.as_ref().is_none_or(|hint| hint.is_match(text.as_bytes()))
+    // A word that goes on in small letters is another one.
+    let goes_on = |word: Match| text.as_bytes().get(word.end()).is_some_and(u8::is_ascii_lowercase);
+    HINT.as_ref().is_none_or(|hint| hint.find_overlapping_iter(text).any(|word| !goes_on(word)))
 }
 
 /// The rule by which the value of something called `name` is a secret.

@@ -26,22 +26,24 @@ pub trait Splice: Write {
     fn splice(&mut self, packed: &Packed) -> io::Result<()>;
 }
 
-/// Room for what ends the blocks, beside what is compressed.
-const ROOM: usize = 64;
+/// How much is compressed before it is kept: documents nearly always fit.
+const BUFFER: usize = 16 << 10;
 
 thread_local! {
-    /// The fastest level: it makes of documents nearly as little as the others. Its state is large, and used again.
-    static COMPRESS: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), false));
+    static COMPRESS: RefCell<Compressor> = RefCell::new(Compressor::new());
+}
+
+/// What compresses one document after the other. It is large, and used again.
+struct Compressor {
+    state: Compress,
+    buffer: Box<[u8]>,
 }
 
 impl Packed {
     /// Compresses `bytes`.
     pub fn of(bytes: &[u8]) -> Self {
-        let deflated = COMPRESS.with_borrow_mut(|compress| {
-            compress.reset();
-            deflate(compress, bytes)
-        });
-        Self { deflated: deflated.into(), len: bytes.len(), crc: crc32fast::hash(bytes) }
+        let deflated = COMPRESS.with_borrow_mut(|compressor| compressor.deflate(bytes));
+        Self { deflated, len: bytes.len(), crc: crc32fast::hash(bytes) }
     }
 
     /// Compresses what `write` writes, at a level from 0 to 9.
@@ -92,18 +94,29 @@ impl Packed {
     }
 }
 
-/// All of `bytes` in blocks that end where a byte does.
-fn deflate(compress: &mut Compress, bytes: &[u8]) -> Vec<u8> {
-    let mut deflated = Vec::with_capacity(bytes.len() / 4 + ROOM);
-    loop {
-        let done = usize::try_from(compress.total_in()).unwrap_or(usize::MAX);
-        let rest = bytes.get(done..).unwrap_or_default();
-        let status = compress.compress_vec(rest, &mut deflated, FlushCompress::Sync);
-        // Blocks that fill the room to the last byte may not be all of them.
-        if !matches!(status, Ok(Status::Ok)) || deflated.len() < deflated.capacity() {
-            return deflated;
+impl Compressor {
+    fn new() -> Self {
+        // The fastest level: it makes of documents nearly as little as the others.
+        Self { state: Compress::new(Compression::fast(), false), buffer: vec![0; BUFFER].into() }
+    }
+
+    /// All of `bytes` in blocks that end where a byte does.
+    fn deflate(&mut self, bytes: &[u8]) -> Box<[u8]> {
+        self.state.reset();
+        let mut deflated = Vec::new();
+        loop {
+            let (taken, given) = (self.state.total_in(), self.state.total_out());
+            let rest = usize::try_from(taken).ok().and_then(|taken| bytes.get(taken..)).unwrap_or_default();
+            let status = self.state.compress(rest, &mut self.buffer, FlushCompress::Sync);
+            let written = usize::try_from(self.state.total_out() - given).unwrap_or(usize::MAX);
+            let piece = self.buffer.get(..written).unwrap_or_default();
+            deflated.reserve_exact(piece.len());
+            deflated.extend_from_slice(piece);
+            // Blocks that fill the buffer to the last byte may not be all of them.
+            if !matches!(status, Ok(Status::Ok)) || written < self.buffer.len() {
+                return deflated.into();
+            }
         }
-        deflated.reserve(deflated.len() + ROOM);
     }
 }
 

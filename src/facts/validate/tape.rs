@@ -44,8 +44,8 @@ pub(super) struct Extent {
     pub(super) end: usize,
 }
 
-/// How many slots most values take at first.
-const ROOM: usize = 64;
+/// How many slots, and how many bytes of text, most values take at first.
+const ROOM: (usize, usize) = (64, 1 << 10);
 
 impl Tape {
     /// `value` as JSON.
@@ -53,7 +53,7 @@ impl Tape {
     /// # Errors
     /// When it cannot be JSON, or has names that are no strings.
     pub(super) fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, Error> {
-        let mut tape = Self { slots: Vec::with_capacity(ROOM), text: String::new() };
+        let mut tape = Self { slots: Vec::with_capacity(ROOM.0), text: String::with_capacity(ROOM.1) };
         value.serialize(&mut tape)?;
         Ok(tape)
     }

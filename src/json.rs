@@ -1,5 +1,7 @@
 //! What can be told of JSON without parsing it: where its strings end.
 
+pub mod indented;
+
 /// What bytes hold of a string that began before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StringPart {
@@ -14,8 +16,8 @@ pub enum StringPart {
 /// How many bytes are looked at together.
 const WORD: usize = size_of::<u64>();
 
-/// From where on a string is so long that it is worth the call of a search that is fast with long ones.
-const LONG: usize = 4 * WORD;
+/// From how many words on a string is worth the call of a search that is fast with long ones.
+const LONG: usize = 4;
 
 impl StringPart {
     /// What `bytes`, which come after an opening quote, hold of the string.
@@ -35,17 +37,16 @@ impl StringPart {
 
 /// Where the first quote or backslash stands. Most strings of an object are shorter than a word or two.
 fn mark(bytes: &[u8]) -> Option<usize> {
-    let mut at = 0;
-    while at < LONG
-        && let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk::<WORD>)
-    {
+    let (words, _) = bytes.as_chunks::<WORD>();
+    let words = words.get(..LONG).unwrap_or(words);
+    for (at, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         let marks = equal_to(b'"', word) | equal_to(b'\\', word);
         if marks != 0 {
-            return Some(at + marks.trailing_zeros() as usize / 8);
+            return Some(at * WORD + marks.trailing_zeros() as usize / 8);
         }
-        at += WORD;
     }
+    let at = words.len() * WORD;
     memchr::memchr2(b'"', b'\\', bytes.get(at..)?).map(|found| at + found)
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::gzip::Gzip;
+use crate::json::indented;
 use crate::packed::Splice;
 
 /// tar's unit: headers and padding.
@@ -40,7 +41,8 @@ impl<'a, W: Write> Archive<'a, W> {
 
     /// Adds `value`, which is small, as indented JSON.
     pub(super) fn json(&mut self, path: &str, value: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_vec_pretty(value)?;
+        let mut text = Vec::new();
+        indented::write(&mut text, value)?;
         text.push(b'\n');
         self.bytes(path, &text)
     }

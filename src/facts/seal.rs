@@ -1,13 +1,10 @@
 //! The last step before a document is written: masked, validated, and as small as it gets.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::{Formatter as _, PrettyFormatter};
 
 use super::assemble::{self, Assembled, Attached, LayerMark, LayerTally};
 use super::document::ImageFacts;
@@ -15,12 +12,15 @@ use super::redact::{self, Hidden, Redactions, Redactor};
 use super::validate::{BadSchema, Validator, Violation};
 use super::write::{CLOSE, PackedManifest, PackedManifests};
 use crate::image::Digest;
+use crate::json::indented;
 use crate::packed::{Packed, Spool, Spooled};
 use crate::resolve::Looked;
 use crate::vocabulary::RedactionMode;
 
 /// How many bytes of manifests are held in memory: those of a thousand images or two.
 const ROOM: usize = 4 << 20;
+/// How deep a manifest lies in the document: in its object, and the array there.
+const DEPTH: usize = 2;
 /// How many bytes most manifests have as text.
 const ROOM_FOR_ONE: usize = 16 << 10;
 
@@ -163,10 +163,9 @@ fn ending(attached: &Attached) -> Vec<u8> {
 
 /// JSON as it stands in the array of manifests, indented as deep as it lies there.
 fn indented(value: &impl Serialize) -> Vec<u8> {
-    let (mut text, mut formatter) = (Vec::with_capacity(ROOM_FOR_ONE), PrettyFormatter::new());
-    // Writing to nowhere and to memory does not fail, and what is no JSON is not valid.
-    let _ = formatter.begin_object(&mut io::sink()).and_then(|()| formatter.begin_array(&mut io::sink()));
-    let _ = value.serialize(&mut Serializer::with_formatter(&mut text, formatter));
+    let mut text = Vec::with_capacity(ROOM_FOR_ONE);
+    // Writing to memory does not fail, and what is no JSON is not valid.
+    let _ = indented::write_at(DEPTH, &mut text, value);
     text
 }
 

@@ -7,6 +7,7 @@ use serde_with::skip_serializing_none;
 
 use super::document::{Finding, Gap, Image, ImageFacts, Node, Redaction, Run, Source, Summary, UnusedImage};
 use crate::image::Digest;
+use crate::json::indented;
 use crate::packed::{Packed, Splice, Spool, Spooled};
 
 /// How hard what stands around the manifests is compressed: as little as they are. Level 6 would make the bundle a hundredth smaller, and
@@ -181,7 +182,7 @@ impl FactsText<'_> {
 fn write_json(out: impl Write, value: &impl Serialize) -> io::Result<()> {
     // JSON is written in the smallest of pieces.
     let mut out = BufWriter::new(out);
-    serde_json::to_writer_pretty(&mut out, value)?;
+    indented::write(&mut out, value)?;
     out.flush()
 }
 

@@ -9,14 +9,19 @@ use super::{Packed, Splice};
 /// How much is compressed before it is handed on.
 const BUFFER: usize = 64 * 1024;
 
+/// After how many bytes compressing begins anew, so that the window (RFC 1951: 32 KiB, held twice) never has to be moved on: that
+/// takes longer than to compress what it makes room for.
+const STRETCH: usize = 60 * 1024;
+
 /// Compresses what is written to it, but for what is spliced in.
 pub struct Deflate<W: Write> {
     out: W,
     compress: Compress,
     buffer: Vec<u8>,
     checksum: crc32fast::Hasher,
-    /// whether the blocks so far end where a byte does, and what follows leans on none of them
-    is_at_border: bool,
+    /// how many bytes were compressed since the last border: where the blocks so far end where a byte does, and what follows leans on
+    /// none of them
+    since_border: usize,
 }
 
 impl<W: Write> Deflate<W> {
@@ -27,7 +32,7 @@ impl<W: Write> Deflate<W> {
             compress: Compress::new(Compression::new(level), false),
             buffer: Vec::with_capacity(BUFFER),
             checksum: crc32fast::Hasher::new(),
-            is_at_border: true,
+            since_border: 0,
         }
     }
 
@@ -47,9 +52,10 @@ impl<W: Write> Deflate<W> {
     }
 
     fn end_blocks(&mut self) -> io::Result<()> {
-        if !self.is_at_border {
-            self.compress(&[], FlushCompress::Full)?;
-            self.is_at_border = true;
+        if self.since_border > 0 {
+            self.compress(&[], FlushCompress::Sync)?;
+            self.compress.reset();
+            self.since_border = 0;
         }
         Ok(())
     }
@@ -75,9 +81,13 @@ impl<W: Write> Deflate<W> {
 
 impl<W: Write> Write for Deflate<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.since_border >= STRETCH {
+            self.end_blocks()?;
+        }
+        let bytes = bytes.get(..STRETCH - self.since_border).unwrap_or(bytes);
         self.compress(bytes, FlushCompress::None)?;
         self.checksum.update(bytes);
-        self.is_at_border &= bytes.is_empty();
+        self.since_border += bytes.len();
         Ok(bytes.len())
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use regex::bytes::Match;
 
 use super::names;
@@ -88,13 +89,16 @@ fn span(text: &str, group: &Match<'_>, rule: Rule) -> Span {
     Span::new(text, group.start(), group.end(), rule)
 }
 
+/// Ends a URL's scheme.
+static SCHEME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("://"));
+
 /// How far behind a URL's host an `@` is looked for.
 const URL_CHARS: usize = 512;
 
 /// User and password of each URL in `text`: `scheme://user:password@host`.
 fn userinfo(text: &str, spans: &mut Vec<Span>) {
-    for (at, separator) in text.match_indices("://") {
-        let start = at + separator.len();
+    for at in SCHEME.find_iter(text.as_bytes()) {
+        let start = at + SCHEME.needle().len();
         let Some(userinfo) = text.get(start..).and_then(userinfo_of) else { continue };
         let mut mask = |from: usize, part: &str| {
             if !names::is_harmless(part) {

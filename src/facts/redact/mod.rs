@@ -222,8 +222,11 @@ pub fn hidden(text: &str) -> String {
 /// Every secret in a text, by name and by shape.
 fn secrets(text: &str) -> Vec<Span> {
     let mut spans = Vec::new();
-    assignments::find(text, &mut spans);
-    shapes::find(text, &mut spans);
+    let near = shapes::near(text);
+    if near.has_name {
+        assignments::find(text, &mut spans);
+    }
+    shapes::find(text, &near, &mut spans);
     spans
 }
 

@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Match};
+use aho_corasick::AhoCorasick;
 
 use super::MASK;
+use super::patterns::{automaton, ends_word};
 use super::record::Rule;
 
 /// Words that name a secret wherever they stand.
@@ -63,19 +64,18 @@ const ROOTS: &str = "\
     /app/ /bin/ /certs/ /code/ /config/ /data/ /dev/ /etc/ /home/ /keys/ /lib/ /mnt/ /opt/ /proc/ /root/ /run/ \
     /secrets/ /srv/ /sys/ /tls/ /tmp/ /usr/ /var/ /vault/ /workspace/ ./ ../ ~/ C:\\ c:\\ file://";
 
-/// What every name holds for which there is a [`rule`], and few other texts.
-static HINT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+static HINT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(hints()));
+
+/// Of these words every name holds one for which there is a [`rule`], and few other texts do.
+pub(super) fn hints() -> impl Iterator<Item = &'static str> {
     let lists = [SECRET_WORDS, SECRET_LAST_WORDS, SECRET_ENDINGS, ACCOUNT_WORDS, "key keys account last-applied"];
     let pairs = SECRET_PAIRS.iter().map(|(_, second)| *second);
-    let words: Vec<&str> = lists.iter().flat_map(|list| list.split(' ')).chain(pairs).collect();
-    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(words).ok()
-});
+    lists.into_iter().flat_map(|list| list.split(' ')).chain(pairs)
+}
 
 /// Whether anything in `text` may be a name for which there is a [`rule`]. It is told much faster than which.
 pub(super) fn may_be_in(text: &str) -> bool {
-    // A word that goes on in small letters is another one.
-    let goes_on = |word: Match| text.as_bytes().get(word.end()).is_some_and(u8::is_ascii_lowercase);
-    HINT.as_ref().is_none_or(|hint| hint.find_overlapping_iter(text).any(|word| !goes_on(word)))
+    HINT.as_ref().is_none_or(|hint| hint.find_overlapping_iter(text).any(|word| ends_word(text, word.end())))
 }
 
 /// The rule by which the value of something called `name` is a secret.

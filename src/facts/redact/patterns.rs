@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::record::Rule;
@@ -13,11 +13,27 @@ pub(super) type Source = (Rule, &'static [&'static str], &'static str);
 
 /// Patterns, ready to be looked for.
 pub(super) struct Patterns {
-    /// finds the words of all patterns
-    words: AhoCorasick,
-    /// the place of the pattern that each word belongs to
-    owners: Vec<usize>,
+    /// finds the words of all patterns, and those of names
+    words: Option<AhoCorasick>,
+    /// what each word hints at
+    hints: Vec<(&'static str, Hint)>,
     each: Vec<Pattern>,
+}
+
+/// What a word in a text hints at.
+enum Hint {
+    /// the pattern at this place may fit
+    Pattern(usize),
+    /// it may be a name
+    Name,
+}
+
+/// What a text's words hint at.
+pub(super) struct Near<'a> {
+    patterns: &'a Patterns,
+    places: BTreeSet<usize>,
+    /// whether something may be a secret's name
+    pub has_name: bool,
 }
 
 struct Pattern {
@@ -29,24 +45,37 @@ struct Pattern {
 }
 
 impl Patterns {
-    /// `None` when there are more words than can be looked for.
-    pub(super) fn of(sources: impl Iterator<Item = &'static Source>) -> Option<Self> {
-        let (mut words, mut owners, mut each) = (Vec::<&str>::new(), Vec::new(), Vec::new());
-        for (rule, its_words, source) in sources {
-            words.extend(*its_words);
-            owners.resize(words.len(), each.len());
+    /// Patterns, and words that names are made of: those are looked for in the same go, in any case.
+    pub(super) fn of(
+        sources: impl Iterator<Item = &'static Source>,
+        names: impl Iterator<Item = &'static str>,
+    ) -> Self {
+        let (mut hints, mut each) = (Vec::new(), Vec::new());
+        for (rule, words, source) in sources {
+            hints.extend(words.iter().map(|word| (*word, Hint::Pattern(each.len()))));
             each.push(Pattern { rule: *rule, source, compiled: OnceLock::new() });
         }
-        Some(Self { words: AhoCorasick::new(words).ok()?, owners, each })
+        hints.extend(names.map(|name| (name, Hint::Name)));
+        Self { words: automaton(hints.iter().map(|(word, _)| *word)), hints, each }
     }
 
-    /// Those that `text` may fit, in their order.
-    pub(super) fn near(&self, text: &str) -> impl Iterator<Item = (Rule, &Regex)> {
+    /// What `text` may hold: everything, if that cannot be told.
+    pub(super) fn near(&self, text: &str) -> Near<'_> {
+        let Some(words) = &self.words else {
+            return Near { patterns: self, places: (0..self.each.len()).collect(), has_name: true };
+        };
+        let mut near = Near { patterns: self, places: BTreeSet::new(), has_name: false };
         // One word may lie in another.
-        let found = self.words.find_overlapping_iter(text);
-        let places: BTreeSet<usize> =
-            found.filter_map(|word| self.owners.get(word.pattern().as_usize()).copied()).collect();
-        places.into_iter().filter_map(|place| self.each.get(place)).filter_map(Pattern::compiled)
+        for found in words.find_overlapping_iter(text) {
+            match self.hints.get(found.pattern().as_usize()) {
+                Some((word, Hint::Pattern(place))) if text.get(found.range()) == Some(word) => {
+                    near.places.insert(*place);
+                }
+                Some((_, Hint::Name)) => near.has_name |= ends_word(text, found.end()),
+                _ => {}
+            }
+        }
+        near
     }
 
     /// All of them.
@@ -54,6 +83,24 @@ impl Patterns {
     pub(super) fn all(&self) -> impl Iterator<Item = (Rule, &Regex)> {
         self.each.iter().filter_map(Pattern::compiled)
     }
+}
+
+impl<'a> Near<'a> {
+    /// The patterns that may fit, in their order.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = (Rule, &'a Regex)> {
+        let each = &self.patterns.each;
+        self.places.iter().filter_map(|place| each.get(*place)).filter_map(Pattern::compiled)
+    }
+}
+
+/// Finds `words`, in any case.
+pub(super) fn automaton(words: impl Iterator<Item = &'static str>) -> Option<AhoCorasick> {
+    AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).ascii_case_insensitive(true).build(words).ok()
+}
+
+/// Whether a word ends at `end`: one that goes on in small letters is another one.
+pub(super) fn ends_word(text: &str, end: usize) -> bool {
+    !text.as_bytes().get(end).is_some_and(u8::is_ascii_lowercase)
 }
 
 impl Pattern {
@@ -79,17 +126,25 @@ mod tests {
             (Rule::AzureKey, &["bcd"], "bcd"),
             (Rule::GoogleKey, &["never"], "never"),
         ];
-        let patterns = Patterns::of(SOURCES.iter()).unwrap();
-        for (text, expected) in [
-            ("", &[][..]),
-            ("-x-", &[Rule::Jwt]),
-            ("abcd", &[Rule::Jwt, Rule::AwsKey, Rule::AzureKey]),
-            ("bcd x", &[Rule::Jwt, Rule::AzureKey]),
-            ("nevet", &[]),
+        let patterns = Patterns::of(SOURCES.iter(), ["bc", "word"].into_iter());
+        for (text, expected, has_name) in [
+            ("", &[][..], false),
+            ("-x-", &[Rule::Jwt], false),
+            ("-X-", &[], false),
+            ("abcd", &[Rule::Jwt, Rule::AwsKey, Rule::AzureKey], false),
+            ("bcd x", &[Rule::Jwt, Rule::AzureKey], false),
+            ("nevet", &[], false),
+            ("a WORD", &[], true),
+            ("WordS", &[], true),
+            ("words", &[], false),
+            ("swords, word", &[], true),
         ] {
-            let near: Vec<Rule> = patterns.near(text).map(|(rule, _)| rule).collect();
-            assert_eq!(near, expected, "{text}");
+            let near = patterns.near(text);
+            let rules: Vec<Rule> = near.patterns().map(|(rule, _)| rule).collect();
+            assert_eq!((rules.as_slice(), near.has_name), (expected, has_name), "{text}");
         }
+        let unknown = Patterns { words: None, ..Patterns::of(SOURCES.iter(), std::iter::empty()) };
+        assert!(unknown.near("").has_name && unknown.near("").patterns().count() == SOURCES.len());
         assert!(patterns.each.iter().any(|pattern| pattern.compiled.get().is_none()), "what is not needed");
     }
 }

@@ -6,7 +6,7 @@ use memchr::memmem::Finder;
 use regex::bytes::Match;
 
 use super::names;
-use super::patterns::{Patterns, Source};
+use super::patterns::{Near, Patterns, Source};
 use super::record::Rule;
 use super::span::Span;
 use super::tokens::TOKENS;
@@ -68,11 +68,16 @@ const AROUND: &[Source] = &[
 ];
 
 /// What tokens are told by, and [`AROUND`].
-static PATTERNS: LazyLock<Option<Patterns>> = LazyLock::new(|| Patterns::of(TOKENS.iter().chain(AROUND)));
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns::of(TOKENS.iter().chain(AROUND), names::hints()));
 
-/// Every secret in `text` that is told by its shape.
-pub(super) fn find(text: &str, spans: &mut Vec<Span>) {
-    for (rule, regex) in PATTERNS.iter().flat_map(|patterns| patterns.near(text)) {
+/// What the words of `text` hint at.
+pub(super) fn near(text: &str) -> Near<'static> {
+    PATTERNS.near(text)
+}
+
+/// Every secret in `text` that is told by its shape, of those that it is `near`.
+pub(super) fn find(text: &str, near: &Near<'_>, spans: &mut Vec<Span>) {
+    for (rule, regex) in near.patterns() {
         if regex.captures_len() == 1 {
             spans.extend(regex.find_iter(text.as_bytes()).map(|found| span(text, &found, rule)));
             continue;
@@ -144,7 +149,7 @@ mod tests {
 
     #[test]
     fn every_pattern_compiles() {
-        let compiled = PATTERNS.as_ref().unwrap().all();
+        let compiled = PATTERNS.all();
         let groups: Vec<bool> = compiled.map(|(_, regex)| regex.captures_len() > 1).collect();
         assert_eq!(groups, [vec![false; TOKENS.len()], vec![true; AROUND.len()]].concat());
     }
@@ -156,7 +161,8 @@ mod tests {
             ["eyJaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "://a:b/", "://", "a:b@", "login -p", "Basic ", "-u a:"]
         {
             let mut spans = Vec::new();
-            find(&part.repeat((1 << 18) / part.len()), &mut spans);
+            let text = part.repeat((1 << 18) / part.len());
+            find(&text, &near(&text), &mut spans);
             assert!(spans.iter().all(|span| span.start < span.end));
         }
     }

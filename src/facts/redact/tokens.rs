@@ -82,7 +82,7 @@ mod tests {
     use proptest::string::string_regex;
     use proptest::test_runner::{Config, TestRunner};
 
-    use super::super::shapes::find;
+    use super::super::shapes::{find, near};
     use super::*;
 
     #[test]
@@ -93,7 +93,8 @@ mod tests {
             let is_found = runner.run(&tokens, |token| {
                 prop_assert!(words.iter().any(|word| token.contains(word)));
                 let mut spans = Vec::new();
-                find(&format!("is {token} here"), &mut spans);
+                let text = format!("is {token} here");
+                find(&text, &near(&text), &mut spans);
                 prop_assert!(spans.iter().any(|span| span.rule == *rule && span.start == 3), "{spans:?}");
                 Ok(())
             });

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use indexmap::IndexSet;
-
-use super::names::number;
+use super::names::{Set, number};
 use crate::cluster::inventory::{Container, Field};
 use crate::sorted::SortedSet;
 use crate::vocabulary::Certainty;
@@ -31,7 +29,7 @@ pub(super) struct Manner {
 
 /// Every manner that was seen so far, once.
 #[derive(Debug, Default)]
-pub(super) struct Manners(IndexSet<Manner>);
+pub(super) struct Manners(Set<Manner>);
 
 /// The number of a manner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

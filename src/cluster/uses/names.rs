@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bit_set::BitSet;
+use foldhash::fast::RandomState;
 use indexmap::IndexSet;
 
 use crate::sorted::SortedSet;
@@ -12,7 +13,11 @@ const FEW: usize = 16;
 
 /// All names that were told so far.
 #[derive(Debug, Default)]
-pub(super) struct Names(IndexSet<Arc<str>>);
+pub(super) struct Names(Set<Arc<str>>);
+
+/// Things in the order in which they came, found by a hash. There are dozens of lookups for each object; which names collide depends on
+/// a seed.
+pub(super) type Set<T> = IndexSet<T, RandomState>;
 
 /// The number of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

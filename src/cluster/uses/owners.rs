@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use indexmap::{Equivalent, IndexSet};
+use indexmap::Equivalent;
 
-use super::names::{NameId, Names, number};
+use super::names::{NameId, Names, Set, number};
 use crate::cluster::inventory::UserKey;
 use crate::cluster::objects::Metadata;
 use crate::vocabulary::Role;
@@ -95,7 +95,7 @@ struct Known {
 pub(super) struct Owners {
     /// API versions, kinds and namespaces
     words: Names,
-    keys: IndexSet<Key<Arc<str>>>,
+    keys: Set<Key<Arc<str>>>,
     /// of each, by its number
     known: Vec<Known>,
 }

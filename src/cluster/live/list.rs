@@ -17,6 +17,9 @@ use crate::stop::Stop;
 /// How often in a row a list may expire before any page of it comes.
 const EXPIRIES: usize = 3;
 
+/// How many bytes of a page are decoded before others have their turn.
+const DECODED_AT_ONCE: usize = 16 << 10;
+
 /// What is listed.
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
@@ -103,12 +106,18 @@ async fn read_page<'a>(
     let mut answer = page.answer().await?;
     let mut splitter = Splitter::new(cluster.limits().object_bytes);
     let mut next: Option<Ahead<'a>> = None;
+    let mut decoded = 0;
     while let Some(chunk) = beside(next.as_mut(), answer.chunk()).await? {
         splitter.push(&chunk, &mut |item| take(Part::Item(item)))?;
+        decoded += chunk.len();
+        let is_known = next.is_some();
         if let (None, Some(token)) = (&next, splitter.next_token()) {
-            let ahead = next.insert(Ahead::ask(cluster, listing, Some(token.to_owned())));
-            // What sends the request may be next on this very thread: it goes before the page is decoded.
-            beside(Some(ahead), yield_now()).await;
+            next = Some(Ahead::ask(cluster, listing, Some(token.to_owned())));
+        }
+        // What sends the request are several tasks, which may be next on this very thread: they go before the page is decoded.
+        if next.is_some() && (!is_known || decoded >= DECODED_AT_ONCE) {
+            beside(next.as_mut(), yield_now()).await;
+            decoded = 0;
         }
     }
     take(Part::PageEnd(splitter.finish()?));

@@ -6,6 +6,7 @@ mod tape;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fmt::Arguments;
 
 use jsonschema::{Draft, Registry, RegistryBuilder};
 use serde::Serialize;
@@ -120,35 +121,39 @@ impl Validator {
     /// Where `manifest` is not valid, from itself on.
     pub(super) fn check_manifest(&self, manifest: &Manifest) -> Vec<Violation> {
         let mut found = Vec::new();
-        self.check_part(MANIFEST, "", manifest, &mut found);
+        self.check_part(MANIFEST, format_args!(""), manifest, &mut found);
         found
     }
 
     /// One element at a time stands in memory a second time.
     fn check_elements<M>(&self, facts: &mut ImageFacts<M>, found: &mut Vec<Violation>) {
-        check(&self.whole, "", &frame(facts), found);
-        self.check_each(NODE, "/nodes", facts.nodes.as_deref().unwrap_or_default(), found);
+        check(&self.whole, format_args!(""), &frame(facts), found);
+        self.check_each(NODE, format_args!("/nodes"), facts.nodes.as_deref().unwrap_or_default(), found);
         for (at, image) in facts.images.iter_mut().enumerate() {
-            let place = format!("/images/{at}");
             // A sidecar has as many users as there are workloads.
             let users = std::mem::take(&mut image.used_by);
-            self.check_part(IMAGE, &place, image, found);
-            self.check_each(USED_BY, &format!("{place}/usedBy"), &users, found);
+            self.check_part(IMAGE, format_args!("/images/{at}"), image, found);
+            self.check_each(USED_BY, format_args!("/images/{at}/usedBy"), &users, found);
             image.used_by = users;
         }
-        self.check_each(UNUSED_IMAGE, "/unusedOnNodes", facts.unused_on_nodes.as_deref().unwrap_or_default(), found);
-        self.check_each(FINDING, "/findings", &facts.findings, found);
-        self.check_each(GAP, "/gaps", &facts.gaps, found);
+        self.check_each(
+            UNUSED_IMAGE,
+            format_args!("/unusedOnNodes"),
+            facts.unused_on_nodes.as_deref().unwrap_or_default(),
+            found,
+        );
+        self.check_each(FINDING, format_args!("/findings"), &facts.findings, found);
+        self.check_each(GAP, format_args!("/gaps"), &facts.gaps, found);
     }
 
-    fn check_each(&self, schema: &str, place: &str, elements: &[impl Serialize], found: &mut Vec<Violation>) {
+    fn check_each(&self, schema: &str, place: Arguments<'_>, elements: &[impl Serialize], found: &mut Vec<Violation>) {
         for (at, element) in elements.iter().enumerate() {
-            self.check_part(schema, &format!("{place}/{at}"), element, found);
+            self.check_part(schema, format_args!("{place}/{at}"), element, found);
         }
     }
 
     /// Checks a part of a document, which stands at `place`.
-    fn check_part(&self, name: &str, place: &str, part: &impl Serialize, found: &mut Vec<Violation>) {
+    fn check_part(&self, name: &str, place: Arguments<'_>, part: &impl Serialize, found: &mut Vec<Violation>) {
         if let Some((_, compiled)) = self.parts.iter().find(|(part, _)| *part == name) {
             check(compiled, place, part, found);
         }
@@ -162,7 +167,7 @@ impl Validator {
             Some(_) => Some(compile(&without_word_lists(facts_schema()), None)?),
             None => None,
         };
-        let mut violations = violations(relaxed.as_ref().unwrap_or(&self.whole), "", &tape(document));
+        let mut violations = violations(relaxed.as_ref().unwrap_or(&self.whole), format_args!(""), &tape(document));
         if violations.is_empty() && newer_version.is_none() {
             match typed(document) {
                 Ok(facts) => violations = rules::violations(&facts),
@@ -175,7 +180,7 @@ impl Validator {
 
     /// JSON pointers to what this program's schema does not know, or does not allow.
     pub(super) fn unknown(&self, document: &Value) -> Vec<String> {
-        violations(&self.whole, "", &tape(document)).into_iter().map(|violation| violation.path).collect()
+        violations(&self.whole, format_args!(""), &tape(document)).into_iter().map(|violation| violation.path).collect()
     }
 }
 
@@ -195,7 +200,7 @@ fn tape(value: &impl Serialize) -> Tape {
 }
 
 /// Checks what stands at `place`.
-fn check(compiled: &Compiled, place: &str, value: &impl Serialize, found: &mut Vec<Violation>) {
+fn check(compiled: &Compiled, place: Arguments<'_>, value: &impl Serialize, found: &mut Vec<Violation>) {
     let tape = tape(value);
     // Nearly always, and told faster than where it is not.
     if !compiled.is_valid(tape.root()) {
@@ -205,7 +210,7 @@ fn check(compiled: &Compiled, place: &str, value: &impl Serialize, found: &mut V
 }
 
 /// Where what stands at `place` is not valid.
-fn violations(compiled: &Compiled, place: &str, tape: &Tape) -> Vec<Violation> {
+fn violations(compiled: &Compiled, place: Arguments<'_>, tape: &Tape) -> Vec<Violation> {
     let violation = |error: jsonschema::ValidationError<'_>| Violation {
         path: format!("{place}{}", error.instance_path()),
         // Values are not repeated: they may be secret, and they may be large.

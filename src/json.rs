@@ -21,6 +21,8 @@ const LONG: usize = 4;
 
 impl StringPart {
     /// What `bytes`, which come after an opening quote, hold of the string.
+    // Where it is called, it is for each string of megabytes.
+    #[inline(always)]
     pub fn of(bytes: &[u8]) -> Self {
         let mut at = 0;
         loop {
@@ -36,6 +38,7 @@ impl StringPart {
 }
 
 /// Where the first quote or backslash stands. Most strings of an object are shorter than a word or two.
+#[inline(always)]
 fn mark(bytes: &[u8]) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<WORD>();
     let words = words.get(..LONG).unwrap_or(words);
@@ -52,6 +55,7 @@ fn mark(bytes: &[u8]) -> Option<usize> {
 
 /// The highest bit of the first byte of `word` that is `byte`, and maybe of bytes after it
 /// (<https://graphics.stanford.edu/~seander/bithacks.html#ZeroInWord>).
+#[inline(always)]
 fn equal_to(byte: u8, word: u64) -> u64 {
     const LOWEST: u64 = u64::from_le_bytes([0x01; WORD]);
     const HIGHEST: u64 = u64::from_le_bytes([0x80; WORD]);

@@ -122,13 +122,23 @@ fn is_algorithm(text: &str) -> bool {
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Whether `text` is hex in lower case.
 pub(super) fn is_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    const IS_HEX: [bool; 256] = {
+        let (mut is_hex, mut at) = ([false; 256], 0);
+        while at < DIGITS.len() {
+            is_hex[DIGITS[at] as usize] = true;
+            at += 1;
+        }
+        is_hex
+    };
+    // Looked at to the end, without a decision for each: nearly all are.
+    text.bytes().fold(true, |all, byte| all & IS_HEX[usize::from(byte)])
 }
 
 fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         text.push(DIGITS[usize::from(byte >> 4)] as char);

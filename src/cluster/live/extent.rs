@@ -62,6 +62,7 @@ impl Extent {
         (1, false)
     }
 
+    #[inline(always)]
     fn string(&mut self, rest: &[u8]) -> (usize, bool) {
         let (length, inside) = match StringPart::of(rest) {
             StringPart::End(length) => (length, Inside::Brackets),

@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::text::cut;
+
 /// A digest of a registered algorithm that can be verified: `sha256` or `sha512`, in lower-case hex.
 ///
 /// Nothing else ever becomes part of a URL or of a file name (CVE-2024-3727).
@@ -47,7 +49,7 @@ impl Digest {
             (None, Some((algorithm, _))) if is_algorithm(algorithm) => {
                 Err(InvalidDigest::Algorithm(algorithm.chars().take(40).collect()))
             }
-            _ => Err(InvalidDigest::Malformed(text.chars().take(160).collect())),
+            _ => Err(InvalidDigest::Malformed(cut(text, 160).into_owned())),
         }
     }
 

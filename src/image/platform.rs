@@ -5,6 +5,8 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::cut;
+
 /// An operating system, an architecture and its variant, normalized as containerd does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
@@ -137,7 +139,7 @@ impl FromStr for Platform {
             [os, architecture, variant] if [os, architecture, variant].into_iter().all(is_word) => {
                 Ok(Self::new(os, architecture, Some(variant)))
             }
-            _ => Err(InvalidPlatform(text.chars().take(80).collect())),
+            _ => Err(InvalidPlatform(cut(text, 80).into_owned())),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use super::digest::{Digest, is_hex};
+use crate::text::cut;
 
 /// The registry that a reference without one means.
 const DOCKER_HUB: &str = "docker.io";
@@ -10,6 +11,9 @@ const DOCKER_HUB: &str = "docker.io";
 const DEFAULT_TAG: &str = "latest";
 /// The longest repository name (distribution `reference.NameTotalLengthMax`).
 const NAME_MAX: usize = 255;
+
+/// How many characters of what is no reference a message shows.
+const LONGEST_QUOTE: usize = 300;
 
 /// A repository at a registry, without tag or digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,8 +47,7 @@ pub struct InvalidReference {
 }
 
 fn quoted(text: &str) -> String {
-    let start: String = text.chars().take(200).collect();
-    format!("{start:?}{}", if start.len() < text.len() { "…" } else { "" })
+    format!("{:?}", cut(text, LONGEST_QUOTE))
 }
 
 impl Repository {
@@ -70,7 +73,7 @@ impl Reference {
         if text.is_empty() {
             return Err("it is empty");
         }
-        if text.split_once(':').is_some_and(|(_, rest)| rest.starts_with("//")) {
+        if text.match_indices(':').any(|(at, _)| text.get(at..).is_some_and(|rest| rest.starts_with("://"))) {
             return Err("it is a URL; a reference has no scheme");
         }
         let (name, digest) = match text.split_once('@') {

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::fault::Subject;
 use crate::credentials::Credential;
 use crate::image::Failure;
+use crate::text::cut;
 
 /// Shorter passwords may stand in a message by chance.
 const SHORTEST_SECRET: usize = 6;
@@ -16,12 +17,9 @@ const LONGEST: usize = 200;
 /// `text` on one line, without control and direction characters, and not too long.
 pub(super) fn clean(text: &str) -> String {
     let visible = text.chars().map(|c| if is_hidden(c) { ' ' } else { c });
-    let words: String = visible.take(LONGEST * 4).collect();
-    let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
-    }
+    let words: String = visible.take(LONGEST * 4 + 1).collect();
+    let line = cut(&words, LONGEST * 4).split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&line, LONGEST).into_owned()
 }
 
 /// Control characters, and those that reorder or hide what is around them.
@@ -104,6 +102,15 @@ mod tests {
         assert_eq!(clean("a\u{1b}[31mb\r\n\tc"), "a [31mb c");
         assert_eq!(clean("x\u{202e}y\u{200b}z"), "x y z");
         assert_eq!(clean(&"ä".repeat(300)), format!("{}…", "ä".repeat(200)));
+        for before in 150..850 {
+            let told = clean(&format!(
+                "{}{}denied ghp_{} z",
+                "a ".repeat(before / 4),
+                " ".repeat(before / 2),
+                "x9".repeat(18)
+            ));
+            assert!(told.len() < 204 && (told.contains(&"x9".repeat(18)) || !told.contains("ghp_")), "{told}");
+        }
     }
 
     #[test]

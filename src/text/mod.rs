@@ -26,6 +26,16 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(clean)
 }
 
+/// The first `limit` characters of `text`, and `…` where that is not all. A word that goes on beyond them is left out: what masks
+/// secrets would not know the half of one.
+pub fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(limit) else { return Cow::Borrowed(text) };
+    let (start, rest) = text.split_at(end);
+    let is_of_word = |c: char| c.is_ascii_graphic() && !"\"'`<>\\".contains(c);
+    let start = if rest.starts_with(is_of_word) { start.trim_end_matches(is_of_word) } else { start };
+    Cow::Owned(format!("{start}…"))
+}
+
 /// Controls (C0, DEL, C1), and what Unicode calls format characters and line separators: they show nothing themselves.
 fn acts_on_terminal(c: char) -> bool {
     c.is_control()
@@ -68,6 +78,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn no_word_is_cut_in_two() {
+        for (text, limit, expected) in [
+            ("a bc", 4, "a bc"),
+            ("a bcd", 4, "a …"),
+            ("a bcd e", 5, "a bcd…"),
+            ("token ghp_0123456789", 12, "token …"),
+            ("at \"https://me:pass@h\"", 18, "at \"…"),
+            ("ghp_0123456789", 8, "…"),
+            ("ääää", 2, "ää…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(cut(text, limit), expected, "{text}");
+        }
+    }
 
     #[test]
     fn hidden_text_becomes_visible() {

@@ -22,6 +22,7 @@ use crate::cluster::inventory::{self, ImageName, ImageUse, Inventory, UserKey};
 use crate::image::Reference;
 use crate::resolve::{Answer, Resolution};
 use crate::sorted::SortedSet;
+use crate::text::cut;
 use crate::vocabulary::{FindingCode, Role, Severity};
 use evidence::Evidence;
 
@@ -150,13 +151,10 @@ impl Draft {
     }
 }
 
-/// The first `limit` characters of a text on one line.
+/// The first `limit` characters of a text on one line, which is not masked yet.
 fn short(text: &str, limit: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(limit) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
-    }
+    cut(&line, limit).into_owned()
 }
 
 /// Words in a row: `a, b and 3 more`.

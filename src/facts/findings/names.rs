@@ -7,6 +7,9 @@ use super::{Draft, View, listed, remedy, short};
 use crate::image::Reference;
 use crate::vocabulary::FindingCode;
 
+/// How much of a name a message shows: the longest that a registry takes, and a little more.
+const NAME_CHARS: usize = 300;
+
 /// `invalid-image-name` or `mutable-tag`.
 pub(super) fn find(view: &View<'_>) -> Option<Draft> {
     match view.reference {
@@ -23,7 +26,7 @@ fn invalid(view: &View<'_>) -> Draft {
     let waiting = || view.usage.waiting.iter();
     Draft {
         code: FindingCode::InvalidImageName,
-        message: format!("{:?} is no image name: {why}", short(&view.name, 80)),
+        message: format!("{:?} is no image name: {why}", short(&view.name, NAME_CHARS)),
         remedy: remedy::set_image(view, &image),
         subjects: view.subjects(),
         examples: waiting().flat_map(|(_, waiting)| waiting.examples.iter().cloned()).collect(),

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{Descriptor, IndexEntry, InvalidDocument};
 use crate::image::{Digest, MediaType, Platform};
+use crate::text;
 
 /// How many characters of a document a message quotes.
 const LONGEST_QUOTE: usize = 200;
@@ -178,10 +179,7 @@ pub(in crate::image) fn malformed(error: serde_json::Error) -> InvalidDocument {
 
 /// As much of a document's words as a message has room for.
 pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_QUOTE) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    text::cut(text, LONGEST_QUOTE).into_owned()
 }
 
 pub(super) fn flatten(annotations: Option<BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {

@@ -24,3 +24,9 @@ fn only(code: FindingCode, inventory: &Inventory, resolution: Option<&Resolution
     assert_eq!(codes(&findings), [code], "{findings:#?}");
     findings.remove(0)
 }
+
+#[test]
+fn what_is_shortened_holds_no_half_of_a_token() {
+    assert_eq!(super::short("pull  ghp_0123456789", 12), "pull …");
+    assert_eq!(super::short("pull\nit", 12), "pull it");
+}

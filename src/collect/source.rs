@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::CollectError;
 use super::stdin::Stdin;
-use crate::cluster::files::{self, FileSecrets, FilesError};
+use crate::cluster::files::{self, FileSecrets, STDIN};
 use crate::cluster::inventory::{Gap, Inventory};
 use crate::cluster::live::{self, Cluster, Connection, DiscoveryError, Sighting};
 use crate::cluster::pull_secrets::LivePullSecrets;
@@ -85,19 +85,23 @@ impl Source {
                 let (stdin, again) = (Stdin::default(), scope.clone());
                 let (sent, named) = (stdin.clone(), paths.clone());
                 let read = task::aside(move || files::read(&paths, &mut || Ok((stdin.read()?, false)), scope));
-                if let Some(read) = stop.or(read).await {
-                    return Opened::of_files(read, origin, events);
-                }
-                // What was sent by then is taken in, and nothing more is waited for.
-                let read = task::aside(move || files::read(&named, &mut || Ok((sent.so_far(), true)), again));
-                match timeout(TAKEN_IN_AFTER, read).await {
-                    Ok(Some(Ok(read))) => Opened::of_files(Some(Ok(read)), origin, events),
-                    Ok(Some(Err(_)) | None) | Err(_) => Ok(Opened::nothing(origin)),
+                let read = match stop.or(read).await {
+                    Some(read) => read,
+                    // What was sent by then is taken in, and nothing more is waited for.
+                    None if named.iter().any(|path| path.as_os_str() == STDIN) => {
+                        let read = task::aside(move || files::read(&named, &mut || Ok((sent.so_far(), true)), again));
+                        timeout(TAKEN_IN_AFTER, read).await.ok().flatten().filter(Result::is_ok)
+                    }
+                    None => None,
+                };
+                match read {
+                    Some(read) => Ok(Opened::of_files(read?, origin, events)),
+                    None => Ok(Opened::nothing(origin)),
                 }
             }
             Self::Texts(texts) => {
                 let origin = Origin::Files { paths: texts.iter().map(|(name, _)| name.clone()).collect() };
-                Opened::of_files(Some(files::read_texts(&texts, scope)), origin, events)
+                Ok(Opened::of_files(files::read_texts(&texts, scope)?, origin, events))
             }
         }
     }
@@ -123,17 +127,10 @@ impl Discovery {
 
 impl Opened {
     /// What was read of files.
-    fn of_files(
-        read: Option<Result<(Inventory, FileSecrets), FilesError>>,
-        origin: Origin,
-        events: &Events,
-    ) -> Result<Self, CollectError> {
-        // The runtime shuts down: nobody waits for it.
-        let Some(read) = read else { return Ok(Self::nothing(origin)) };
-        let (inventory, secrets) = read?;
+    fn of_files((inventory, secrets): (Inventory, FileSecrets), origin: Origin, events: &Events) -> Self {
         inventory.gaps.iter().for_each(|gap| events.emit(gap.into()));
         let secrets: Arc<dyn PullSecretReader> = Arc::new(secrets);
-        Ok(Self { secrets: Some(secrets), origin, discovery: Discovery::Done(Box::new(inventory)) })
+        Self { secrets: Some(secrets), origin, discovery: Discovery::Done(Box::new(inventory)) }
     }
 
     fn nothing(origin: Origin) -> Self {

@@ -42,15 +42,18 @@ impl Digest {
     /// Parses `sha256:` or `sha512:` and the hex that belongs to it
     /// (<https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>).
     pub fn parse(text: &str) -> Result<Self, InvalidDigest> {
-        let known = [("sha256:", 64), ("sha512:", 128)];
-        let hex = known.iter().find_map(|(prefix, length)| Some((text.strip_prefix(prefix)?, *length)));
-        match (hex, text.split_once(':')) {
-            (Some((hex, length)), _) if hex.len() == length && is_hex(hex) => Ok(Self(text.into())),
-            (None, Some((algorithm, _))) if is_algorithm(algorithm) => {
-                Err(InvalidDigest::Algorithm(algorithm.chars().take(40).collect()))
-            }
-            _ => Err(InvalidDigest::Malformed(cut(text, 160).into_owned())),
+        let malformed = || InvalidDigest::Malformed(cut(text, 160).into_owned());
+        let (algorithm, hex) = text.split_once(':').ok_or_else(malformed)?;
+        let length = match algorithm {
+            "sha256" => 64,
+            "sha512" => 128,
+            _ if is_algorithm(algorithm) => return Err(InvalidDigest::Algorithm(algorithm.chars().take(40).collect())),
+            _ => return Err(malformed()),
+        };
+        if hex.len() != length || !is_hex(hex) {
+            return Err(malformed());
         }
+        Ok(Self(text.into()))
     }
 
     /// The sha256 digest of `bytes`.

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use super::fault::Subject;
 use crate::credentials::Credential;
 use crate::image::Failure;
-use crate::text::cut;
+use crate::text::{acts_on_terminal, cut};
 
 /// Shorter passwords may stand in a message by chance.
 const SHORTEST_SECRET: usize = 6;
@@ -16,16 +16,10 @@ const LONGEST: usize = 200;
 
 /// `text` on one line, without control and direction characters, and not too long.
 pub(super) fn clean(text: &str) -> String {
-    let visible = text.chars().map(|c| if is_hidden(c) { ' ' } else { c });
+    let visible = text.chars().map(|c| if acts_on_terminal(c) { ' ' } else { c });
     let words: String = visible.take(LONGEST * 4 + 1).collect();
     let line = cut(&words, LONGEST * 4).split_whitespace().collect::<Vec<_>>().join(" ");
     cut(&line, LONGEST).into_owned()
-}
-
-/// Control characters, and those that reorder or hide what is around them.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// What a server was told in confidence: it may echo it, and then its words are not shown.
@@ -131,7 +125,7 @@ mod tests {
         fn no_text_hides_anything(text in any::<String>()) {
             let clean = clean(&text);
             prop_assert!(clean.chars().count() <= LONGEST + 1);
-            prop_assert!(!clean.chars().any(is_hidden));
+            prop_assert!(!clean.chars().any(acts_on_terminal));
         }
     }
 }

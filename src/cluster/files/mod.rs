@@ -26,7 +26,7 @@ use super::uses::{Builder, Scope};
 use crate::vocabulary::GapScope;
 
 /// The path that means stdin.
-const STDIN: &str = "-";
+pub const STDIN: &str = "-";
 
 /// Why objects cannot be had from files.
 #[derive(Debug, thiserror::Error)]

@@ -110,12 +110,12 @@ async fn read_page<'a>(
     while let Some(chunk) = beside(next.as_mut(), answer.chunk()).await? {
         splitter.push(&chunk, &mut |item| take(Part::Item(item)))?;
         decoded += chunk.len();
-        let is_known = next.is_some();
         if let (None, Some(token)) = (&next, splitter.next_token()) {
             next = Some(Ahead::ask(cluster, listing, Some(token.to_owned())));
+            decoded = DECODED_AT_ONCE;
         }
         // What sends the request are several tasks, which may be next on this very thread: they go before the page is decoded.
-        if next.is_some() && (!is_known || decoded >= DECODED_AT_ONCE) {
+        if next.is_some() && decoded >= DECODED_AT_ONCE {
             beside(next.as_mut(), yield_now()).await;
             decoded = 0;
         }

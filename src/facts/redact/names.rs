@@ -64,6 +64,7 @@ const ROOTS: &str = "\
     /app/ /bin/ /certs/ /code/ /config/ /data/ /dev/ /etc/ /home/ /keys/ /lib/ /mnt/ /opt/ /proc/ /root/ /run/ \
     /secrets/ /srv/ /sys/ /tls/ /tmp/ /usr/ /var/ /vault/ /workspace/ ./ ../ ~/ C:\\ c:\\ file://";
 
+/// Finds [`hints`].
 static HINT: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(hints()));
 
 /// Of these words every name holds one for which there is a [`rule`], and few other texts do.

@@ -72,8 +72,8 @@ pub struct Redaction {
     pub place: String,
     /// how many values
     pub count: u64,
-    /// which values, unless there are too many in the document: each distinct one has an ordinal, in the order in which the document has them, so that equal
-    /// ordinals are equal values
+    /// which values, unless there are too many in the document: each distinct one has an ordinal, in the order in which
+    /// the document has them, so that equal ordinals are equal values
     pub values: Vec<u64>,
 }
 

@@ -209,10 +209,10 @@ async fn a_failure_names_no_host_that_repeats_a_credential() {
 
 #[tokio::test]
 async fn a_servers_words_are_cleaned() {
-    let body = format!(r#"{{"errors":[{{"code":"DENIED","message":"\u001b[31mred\r\n{}"}}]}}"#, "x y ".repeat(1250));
+    let body = format!(r#"{{"errors":[{{"code":"DENIED","message":"\u001b[31mred\r\n{}"}}]}}"#, "x".repeat(5000));
     let server = Server::http(move |_| reply(403, body.clone())).await;
     let failure = client().session().manifest(&server.repository("a"), "1", &Credential::Anonymous).await.unwrap_err();
-    assert!(failure.message.contains("DENIED: [31mred x y"), "{}", failure.message);
+    assert!(failure.message.contains("DENIED: [31mred …"), "{}", failure.message);
     assert!(failure.message.len() < 600 && !failure.message.contains(['\u{1b}', '\n']));
 }
 

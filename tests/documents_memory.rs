@@ -33,7 +33,7 @@ fn seal(sealer: &Sealer, images: Range<usize>) -> usize {
         let (document, media_type) = Document::parse(&manifest.bytes, Some(manifest.media_type)).unwrap();
         let config = Some(Arc::new(ImageConfig::parse(&config.bytes).unwrap()));
         let whole = Whole { document: Arc::new(document), config };
-        sealer.seal(&Looked::new(Digest::parse(&manifest.digest).unwrap(), media_type, whole));
+        sealer.seal(Looked::new(Digest::parse(&manifest.digest).unwrap(), media_type, whole));
     }
     bytes
 }

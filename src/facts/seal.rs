@@ -63,12 +63,13 @@ impl Sealer {
     }
 
     /// Seals a manifest that was read with all that belongs to it, unless it would be too late.
-    pub fn seal(&self, looked: &Looked) {
+    pub fn seal(&self, looked: Looked) {
         self.seal_unless(looked, || self.is_over.load(Relaxed));
     }
 
     /// Seals a manifest, or gives up once it `is_late`: a large one takes a while.
-    fn seal_unless(&self, looked: &Looked, is_late: impl Fn() -> bool) {
+    fn seal_unless(&self, looked: Looked, is_late: impl Fn() -> bool) {
+        let digest = looked.digest.clone();
         let mut manifest = assemble::manifest(looked);
         let hidden = redact::hide(self.mode, &mut manifest);
         if is_late() {
@@ -83,16 +84,17 @@ impl Sealer {
         }
         let mut done = self.done();
         let text = done.spool.put(text);
-        done.manifests.insert(looked.digest.clone(), Sealed { text, layers, hidden, violations });
+        done.manifests.insert(digest, Sealed { text, layers, hidden, violations });
     }
 
     /// What was sealed of `looked`, which may be now; it is let go. Of what was let go before, no more is told than what it
     /// is, and that only where `is_partial`: else it is a mistake.
-    fn take(&self, looked: &Looked, is_partial: bool) -> Option<Sealed> {
+    fn take(&self, looked: &mut Looked, is_partial: bool) -> Option<Sealed> {
         let sealed = self.done().manifests.remove(&looked.digest);
         sealed.or_else(|| {
-            (looked.whole.is_some() || is_partial).then_some(())?;
-            self.seal_unless(looked, || false);
+            let whole = looked.whole.take();
+            (whole.is_some() || is_partial).then_some(())?;
+            self.seal_unless(Looked { whole, ..looked.clone() }, || false);
             self.done().manifests.remove(&looked.digest)
         })
     }
@@ -129,9 +131,10 @@ pub fn seal(
     let mut redactor = Redactor::new(sealer.mode);
     redactor.begin(&mut facts);
     let (mut tally, mut packed, mut found) = (LayerTally::of(&facts.images), Vec::new(), Vec::new());
-    for (at, (looked, attached)) in manifests.enumerate() {
+    for (at, (mut looked, attached)) in manifests.enumerate() {
         let place = format!("/manifests/{at}");
-        let Some(Sealed { text, layers, mut hidden, mut violations }) = sealer.take(&looked, !facts.complete) else {
+        let Some(Sealed { text, layers, mut hidden, mut violations }) = sealer.take(&mut looked, !facts.complete)
+        else {
             found.push(Violation { path: place, message: "it was let go before it was described".to_owned() });
             continue;
         };
@@ -213,7 +216,7 @@ mod tests {
             .values()
             .take(1)
             .chain(resolution.documents.values().take(1))
-            .for_each(|looked| sealer.seal(looked));
+            .for_each(|looked| sealer.seal(looked.clone()));
         let (sealed, redactions) = seal(assembled(), &sealer).unwrap();
         assert!(whole.manifests.len() >= 2 && of_whole.count >= 3);
         assert!(of_whole.redactions.iter().any(|redaction| redaction.place.ends_with("/attachments/0/artifactType")));

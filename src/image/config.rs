@@ -65,9 +65,9 @@ pub struct History {
 
 impl ImageConfig {
     /// The steps that made layers, if there are as many as `layers`: else a guess would blame the wrong instruction.
-    pub fn steps_of(&self, layers: usize) -> Option<Vec<&History>> {
-        let steps: Vec<_> = self.history.iter().filter(|step| !step.empty_layer).collect();
-        (steps.len() == layers).then_some(steps)
+    pub fn steps_of(&self, layers: usize) -> Option<impl Iterator<Item = &History>> {
+        let steps = || self.history.iter().filter(|step| !step.empty_layer);
+        (steps().count() == layers).then(steps)
     }
 
     /// Parses a config blob, or the topmost `v1Compatibility` of a schema 1 manifest.

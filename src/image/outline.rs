@@ -111,7 +111,7 @@ impl ConfigOutline {
     pub fn of(config: &ImageConfig, layers: Option<&LayerOutline>) -> Self {
         let largest_by = layers.and_then(|layers| {
             let (at, _, _) = layers.largest.as_ref()?;
-            config.steps_of(layers.count)?.get(*at)?.created_by.clone()
+            config.steps_of(layers.count)?.nth(*at)?.created_by.clone()
         });
         Self { platform: config.platform.clone(), os_version: config.os_version.clone(), largest_by }
     }

@@ -108,7 +108,7 @@ pub struct Resolver {
 
 /// Is shown each document once all of it was read, while others are still fetched. It is let go then; those of which a
 /// part could not be read are not shown. A large one may be shown on a thread of its own, which goes on when the run ends.
-pub type OnLooked = Arc<dyn Fn(&Looked) + Send + Sync>;
+pub type OnLooked = Arc<dyn Fn(Looked) + Send + Sync>;
 
 /// Resolves every image that `wants` yields, those of failing pods first, and tells `events` of each.
 ///

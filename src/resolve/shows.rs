@@ -51,7 +51,7 @@ impl Documents {
         yield_now().await;
         let whole = parsed.whole().take();
         if whole.is_some() {
-            on_looked(&Looked { whole, ..parsed.look(digest) });
+            on_looked(Looked { whole, ..parsed.look(digest) });
         }
     }
 
@@ -63,7 +63,7 @@ impl Documents {
         if whole.is_some() {
             let (on_looked, looked) = (Arc::clone(on_looked), Looked { whole, ..parsed.look(digest) });
             let show = move || {
-                on_looked(&looked);
+                on_looked(looked);
                 place
             };
             let place = task::aside(show).await;

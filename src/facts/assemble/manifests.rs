@@ -1,11 +1,14 @@
 //! `manifests[]`: each document that was looked at, with its config.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::attachments::{AllAttached, Attached};
 use super::{build, readable};
 use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
-use crate::image::{self, Descriptor, Digest, Document, History, ImageConfig, Index};
+use crate::image::{Descriptor, Digest, Document, History, ImageConfig, IndexEntry};
 use crate::resolve::{Looked, Resolution, Whole};
 
 /// The documents that were looked at, sorted by digest, with what is attached to each.
@@ -32,32 +35,32 @@ impl Iterator for Manifests {
     }
 }
 
-/// A document, but for what is attached to it.
-pub(in crate::facts) fn manifest(looked: &Looked) -> Manifest {
-    let blank = blank(looked);
+/// A document, but for what is attached to it. What it was made of is moved into it: nearly always nobody else holds it.
+pub(in crate::facts) fn manifest(looked: Looked) -> Manifest {
+    let blank = blank(&looked);
     // It was let go once it was described.
-    let Some(Whole { document, config }) = &looked.whole else { return blank };
-    let config = config.as_deref();
-    match &**document {
+    let Some(Whole { document, config }) = looked.whole else { return blank };
+    let config = config.map(Arc::unwrap_or_clone);
+    match Arc::unwrap_or_clone(document) {
         Document::Index(index) => Manifest {
-            entries: Some(entries(index)),
-            annotations: Some(index.annotations.clone()),
             build: build::build(&index.annotations, None),
+            entries: Some(index.entries.into_iter().map(entry).collect()),
+            annotations: Some(index.annotations),
             ..blank
         },
         Document::Image(manifest) | Document::Artifact(manifest) => Manifest {
             compressed_bytes: Some(manifest.compressed_bytes()),
-            layers: Some(layers(&manifest.layers, config)),
-            annotations: Some(manifest.annotations.clone()),
-            build: build::build(&manifest.annotations, config),
-            ..with_config(blank, Some(&manifest.config.digest), config)
+            build: build::build(&manifest.annotations, config.as_ref()),
+            layers: Some(layers(manifest.layers, config.as_ref())),
+            annotations: Some(manifest.annotations),
+            ..with_config(blank, Some(manifest.config.digest), config)
         },
         Document::Legacy(legacy) => {
-            let build = build::build(&BTreeMap::new(), config);
+            let build = build::build(&BTreeMap::new(), config.as_ref());
             let with_config = with_config(blank, None, config);
             Manifest {
                 platform: with_config.platform.clone().or_else(|| legacy.platform.as_ref().and_then(readable)),
-                layers: Some(legacy.layers.iter().map(legacy_layer).collect()),
+                layers: Some(legacy.layers.into_iter().map(legacy_layer).collect()),
                 build,
                 ..with_config
             }
@@ -87,8 +90,8 @@ pub(in crate::facts) fn blank(looked: &Looked) -> Manifest {
     }
 }
 
-fn with_config(manifest: Manifest, digest: Option<&Digest>, config: Option<&ImageConfig>) -> Manifest {
-    let Some(config) = config.cloned() else { return manifest };
+fn with_config(manifest: Manifest, digest: Option<Digest>, config: Option<ImageConfig>) -> Manifest {
+    let Some(config) = config else { return manifest };
     Manifest {
         platform: config.platform.as_ref().and_then(readable),
         os_version: config.os_version,
@@ -96,7 +99,7 @@ fn with_config(manifest: Manifest, digest: Option<&Digest>, config: Option<&Imag
         created: time(config.created.as_deref()),
         history: Some(config.history.into_iter().map(history_step).collect()),
         config: Some(Config {
-            digest: digest.cloned(),
+            digest,
             author: config.author,
             user: config.user,
             env: config.env,
@@ -116,37 +119,32 @@ fn with_config(manifest: Manifest, digest: Option<&Digest>, config: Option<&Imag
     }
 }
 
-/// In the index's own order, which decides between two entries for one platform.
-fn entries(index: &Index) -> Vec<Entry> {
-    index
-        .entries
-        .iter()
-        .map(|entry| Entry {
-            digest: entry.descriptor.digest.clone(),
-            media_type: entry.descriptor.media_type.clone(),
-            size: entry.descriptor.size,
-            platform: entry.platform.as_ref().and_then(readable),
-            os_version: entry.os_version.clone(),
-        })
-        .collect()
+fn entry(entry: IndexEntry) -> Entry {
+    Entry {
+        digest: entry.descriptor.digest,
+        media_type: entry.descriptor.media_type,
+        size: entry.descriptor.size,
+        platform: entry.platform.as_ref().and_then(readable),
+        os_version: entry.os_version,
+    }
 }
 
 /// The layers, each with the uncompressed layer and the build step that belong to it.
-fn layers(layers: &[Descriptor], config: Option<&ImageConfig>) -> Vec<Layer> {
+fn layers(layers: Vec<Descriptor>, config: Option<&ImageConfig>) -> Vec<Layer> {
     let diff_ids = config.map(|config| config.diff_ids.as_slice()).filter(|ids| ids.len() == layers.len());
-    let steps = config.and_then(|config| config.steps_of(layers.len()));
-    let layer = |(at, layer): (usize, &image::Descriptor)| Layer {
-        digest: layer.digest.clone(),
-        media_type: Some(layer.media_type.clone()),
+    let mut steps = config.and_then(|config| config.steps_of(layers.len()));
+    let layer = |(at, layer): (usize, Descriptor)| Layer {
+        digest: layer.digest,
+        media_type: Some(layer.media_type),
         size: Some(layer.size),
         diff_id: diff_ids.and_then(|ids| ids.get(at)?.clone()),
-        created_by: steps.as_ref().and_then(|steps| steps.get(at)?.created_by.clone()),
+        created_by: steps.as_mut().and_then(|steps| steps.next()?.created_by.clone()),
     };
-    layers.iter().enumerate().map(layer).collect()
+    layers.into_iter().enumerate().map(layer).collect()
 }
 
-fn legacy_layer(digest: &Digest) -> Layer {
-    Layer { digest: digest.clone(), media_type: None, size: None, diff_id: None, created_by: None }
+fn legacy_layer(digest: Digest) -> Layer {
+    Layer { digest, media_type: None, size: None, diff_id: None, created_by: None }
 }
 
 fn history_step(step: History) -> HistoryStep {
@@ -158,8 +156,11 @@ fn history_step(step: History) -> HistoryStep {
     }
 }
 
+/// The first moment of the year 0: RFC 3339 knows none before.
+const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+
 /// A moment as a builder wrote it, in UTC; absent when it is none, or lies before the years that RFC 3339 knows.
 pub(super) fn time(text: Option<&str>) -> Option<Time> {
-    let time: jiff::Timestamp = text?.trim().parse().ok()?;
-    (time.to_zoned(jiff::tz::TimeZone::UTC).year() >= 0).then_some(Time(time))
+    let time: Timestamp = text?.trim().parse().ok()?;
+    (time >= FIRST).then_some(Time(time))
 }

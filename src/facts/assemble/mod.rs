@@ -103,8 +103,8 @@ impl Assembled {
     /// All of it at once, for few images.
     pub fn whole(self) -> ImageFacts {
         let manifests = self.manifests.map(|(looked, attached)| match attached {
-            Some(attached) => attached.to(manifest(&looked)),
-            None => manifest(&looked),
+            Some(attached) => attached.to(manifest(looked)),
+            None => manifest(looked),
         });
         let manifests: Vec<Manifest> = manifests.collect();
         let mut facts = self.facts.with_manifests(manifests);

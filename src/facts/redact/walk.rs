@@ -1,7 +1,7 @@
 //! Where in a document text from outside stands, in the document's order.
 
 use std::collections::BTreeMap;
-use std::fmt::Arguments;
+use std::fmt::{self, Arguments, Display, Formatter};
 
 use serde_json::Value;
 
@@ -115,13 +115,13 @@ fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
     walk_map(&format!("{place}/labels"), &mut config.labels, masker);
     optional(masker, format_args!("{place}/stopSignal"), &mut config.stop_signal);
     for (name, value) in config.healthcheck.iter_mut().flatten() {
-        walk_json(&format!("{place}/healthcheck/{}", escaped(name)), value, masker);
+        walk_json(&format!("{place}/healthcheck/{}", Escaped(name)), value, masker);
     }
 }
 
 fn walk_map(place: &str, map: &mut BTreeMap<String, String>, masker: &mut Masker) {
     for (name, text) in map.iter_mut() {
-        masker.named(format_args!("{place}/{}", escaped(name)), name, text);
+        masker.named(format_args!("{place}/{}", Escaped(name)), name, text);
     }
 }
 
@@ -148,7 +148,7 @@ fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
     masker.text(format_args!("{place}/message"), &mut finding.message);
     optional(masker, format_args!("{place}/remedy"), &mut finding.remedy);
     for (name, value) in &mut finding.evidence {
-        walk_words(&format!("{place}/evidence/{}", escaped(name)), value, masker);
+        walk_words(&format!("{place}/evidence/{}", Escaped(name)), value, masker);
     }
 }
 
@@ -168,7 +168,7 @@ fn walk_json(place: &str, value: &mut Value, masker: &mut Masker) {
         }
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
-                walk_json(&format!("{place}/{}", escaped(name)), field, masker);
+                walk_json(&format!("{place}/{}", Escaped(name)), field, masker);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -186,7 +186,7 @@ fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
         }
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
-                walk_words(&format!("{place}/{}", escaped(name)), field, masker);
+                walk_words(&format!("{place}/{}", Escaped(name)), field, masker);
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -206,6 +206,17 @@ fn optional(masker: &mut Masker, place: Arguments<'_>, text: &mut Option<String>
 }
 
 /// A name as a part of a JSON pointer (RFC 6901).
-fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+struct Escaped<'a>(&'a str);
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for piece in self.0.split_inclusive(['~', '/']) {
+            match (piece.strip_suffix('~'), piece.strip_suffix('/')) {
+                (Some(text), _) => write!(f, "{text}~0")?,
+                (_, Some(text)) => write!(f, "{text}~1")?,
+                (None, None) => f.write_str(piece)?,
+            }
+        }
+        Ok(())
+    }
 }

@@ -1,14 +1,19 @@
 //! An image's config as parsed from raw bytes: what the image was built to run, and how it came to be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use jiff::Timestamp;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use serde_with::de::DeserializeAsWrap;
+use serde_with::{DefaultOnNull, Same};
 
 use super::{Digest, InvalidDocument, Platform, manifest::malformed, shape};
 
 /// An OCI or Docker image config (<https://github.com/opencontainers/image-spec/blob/main/config.md>).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImageConfig {
     /// absent when the config does not say
     pub platform: Option<Platform>,
@@ -16,8 +21,8 @@ pub struct ImageConfig {
     pub os_version: Option<String>,
     /// Windows: `win32k`
     pub os_features: Vec<String>,
-    /// as written, RFC 3339
-    pub created: Option<String>,
+    /// when it was built
+    pub created: Option<Timestamp>,
     /// who built it
     pub author: Option<String>,
     /// user, or user:group
@@ -47,11 +52,11 @@ pub struct ImageConfig {
 }
 
 /// A step of a build.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub struct History {
-    /// as written, RFC 3339
-    #[serde(default, deserialize_with = "text")]
-    pub created: Option<String>,
+    /// when
+    #[serde(default, deserialize_with = "time")]
+    pub created: Option<Timestamp>,
     /// the instruction
     #[serde(default, deserialize_with = "text")]
     pub created_by: Option<String>,
@@ -92,15 +97,15 @@ impl ImageConfig {
             author: some(wire.author),
             user: some(run.user),
             env: run.env,
-            entrypoint: run.entrypoint.0,
-            cmd: run.cmd.0,
+            entrypoint: run.entrypoint,
+            cmd: run.cmd,
             working_dir: some(run.working_dir),
             exposed_ports: run.exposed_ports.into_keys().collect(),
             volumes: run.volumes.into_keys().collect(),
-            labels: run.labels.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect(),
+            labels: run.labels,
             stop_signal: some(run.stop_signal),
             healthcheck: run.healthcheck.filter(serde_json::Value::is_object),
-            diff_ids: diff_ids.iter().map(|text| Digest::parse(text).ok()).collect(),
+            diff_ids: diff_ids.iter().map(|DiffId(text)| Digest::parse(text).ok()).collect(),
             history: wire.history,
         })
     }
@@ -111,46 +116,60 @@ fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
-fn lenient<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// The first moment of the year 0: RFC 3339 knows none before.
+const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
+
+/// A moment as a builder wrote it, RFC 3339; `None` when it is none, or lies before the years that RFC 3339 knows.
+pub fn moment(text: &str) -> Option<Timestamp> {
+    text.trim().parse().ok().filter(|moment| *moment >= FIRST)
+}
+
+fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     // Raw, so that what is not wanted is not built first.
     Ok(serde_json::from_str(<&RawValue>::deserialize(deserializer)?.get()).ok())
 }
 
-/// As [`lenient`] does, but a text without escapes, as nearly all are, is not parsed another time.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let raw = <&RawValue>::deserialize(deserializer)?.get();
-    let inner = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).filter(|inner| !inner.contains('\\'));
-    Ok(inner.map(str::to_owned).or_else(|| serde_json::from_str(raw).ok()))
-}
-
-fn lenient_or_default<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+fn lenient_or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
     Ok(lenient(deserializer)?.unwrap_or_default())
 }
 
-/// A list of words, or one string (which early builders wrote).
-#[derive(Default)]
-struct Words(Vec<String>);
-
-impl<'de> Deserialize<'de> for Words {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Many(Vec<String>),
-            One(String),
-        }
-        Ok(match lenient::<D, Either>(deserializer)? {
-            Some(Either::Many(words)) => Self(words),
-            Some(Either::One(word)) => Self(vec![word]),
-            None => Self::default(),
-        })
+/// A text as it stands in JSON; `None` when it is something else. Nearly all are without escapes, and not parsed another time.
+fn unescaped(json: &str) -> Option<Cow<'_, str>> {
+    match json.strip_prefix('"')?.strip_suffix('"')? {
+        inner if inner.contains('\\') => serde_json::from_str(json).ok().map(Cow::Owned),
+        inner => Some(Cow::Borrowed(inner)),
     }
 }
 
+/// As [`lenient`] does.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(unescaped(<&RawValue>::deserialize(deserializer)?.get()).map(Cow::into_owned))
+}
+
+/// As [`lenient`] does.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    Ok(unescaped(<&RawValue>::deserialize(deserializer)?.get()).and_then(|text| moment(&text)))
+}
+
+/// Texts by name, as [`lenient`] does; null stands for an empty one.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    type Texts = DeserializeAsWrap<BTreeMap<String, String>, BTreeMap<Same, DefaultOnNull>>;
+    Ok(lenient::<D, Texts>(deserializer)?.map(Texts::into_inner).unwrap_or_default())
+}
+
+/// A list of words, or one string (which early builders wrote), as [`lenient`] does.
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let json = <&RawValue>::deserialize(deserializer)?.get();
+    let one = || Some(vec![unescaped(json)?.into_owned()]);
+    Ok(serde_json::from_str(json).ok().or_else(one).unwrap_or_default())
+}
+
 #[derive(Deserialize)]
-struct Wire {
+struct Wire<'a> {
     #[serde(default, deserialize_with = "text")]
     os: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -161,14 +180,14 @@ struct Wire {
     os_version: Option<String>,
     #[serde(default, rename = "os.features", deserialize_with = "lenient_or_default")]
     os_features: Vec<String>,
-    #[serde(default, deserialize_with = "text")]
-    created: Option<String>,
+    #[serde(default, deserialize_with = "time")]
+    created: Option<Timestamp>,
     #[serde(default, deserialize_with = "text")]
     author: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     config: Option<WireRun>,
-    #[serde(default, deserialize_with = "lenient")]
-    rootfs: Option<WireRootfs>,
+    #[serde(borrow, default, deserialize_with = "lenient")]
+    rootfs: Option<WireRootfs<'a>>,
     #[serde(default, deserialize_with = "lenient_or_default")]
     history: Vec<History>,
 }
@@ -180,18 +199,18 @@ struct WireRun {
     user: Option<String>,
     #[serde(default, deserialize_with = "lenient_or_default")]
     env: Vec<String>,
-    #[serde(default)]
-    entrypoint: Words,
-    #[serde(default)]
-    cmd: Words,
+    #[serde(default, deserialize_with = "words")]
+    entrypoint: Vec<String>,
+    #[serde(default, deserialize_with = "words")]
+    cmd: Vec<String>,
     #[serde(default, deserialize_with = "text")]
     working_dir: Option<String>,
     #[serde(default, deserialize_with = "lenient_or_default")]
-    exposed_ports: BTreeMap<String, serde_json::Value>,
+    exposed_ports: BTreeMap<String, IgnoredAny>,
     #[serde(default, deserialize_with = "lenient_or_default")]
-    volumes: BTreeMap<String, serde_json::Value>,
-    #[serde(default, deserialize_with = "lenient_or_default")]
-    labels: BTreeMap<String, Option<String>>,
+    volumes: BTreeMap<String, IgnoredAny>,
+    #[serde(default, deserialize_with = "texts")]
+    labels: BTreeMap<String, String>,
     #[serde(default, deserialize_with = "text")]
     stop_signal: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -199,10 +218,14 @@ struct WireRun {
 }
 
 #[derive(Deserialize, Default)]
-struct WireRootfs {
-    #[serde(default, deserialize_with = "lenient_or_default")]
-    diff_ids: Vec<String>,
+struct WireRootfs<'a> {
+    #[serde(borrow, default, deserialize_with = "lenient_or_default")]
+    diff_ids: Vec<DiffId<'a>>,
 }
+
+/// What should be a digest.
+#[derive(Deserialize)]
+struct DiffId<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -240,13 +263,48 @@ mod tests {
             (r#"{"a":"b"}"#, None),
             ("null", None),
         ] {
-            let config = format!(r#"{{"created":{json},"history":[{{"comment": {json} }}]}}"#);
+            let config = format!(r#"{{"os.version":{json},"history":[{{"comment": {json} }}]}}"#);
             let config = ImageConfig::parse(config.as_bytes()).unwrap();
             assert_eq!(
-                (config.created.as_deref(), config.history[0].comment.as_deref()),
+                (config.os_version.as_deref(), config.history[0].comment.as_deref()),
                 (expected, expected),
                 "{json}"
             );
+        }
+    }
+
+    #[test]
+    fn a_time_is_one_that_rfc_3339_knows() {
+        for (text, expected) in [
+            ("2026-01-02T05:04:05.5+02:00", Some("2026-01-02T03:04:05.5Z")),
+            (" 2026-01-02T05:04:05Z\\n", Some("2026-01-02T05:04:05Z")),
+            ("0001-01-01T00:00:00Z", Some("0001-01-01T00:00:00Z")),
+            ("0000-01-01T00:00:00Z", Some("0000-01-01T00:00:00Z")),
+            ("-000001-12-31T23:59:59.9Z", None),
+            ("yesterday", None),
+            ("", None),
+        ] {
+            let config = format!(r#"{{"created":"{text}","history":[{{"created":"{text}"}}]}}"#);
+            let config = ImageConfig::parse(config.as_bytes()).unwrap();
+            for created in [config.created, config.history[0].created] {
+                assert_eq!(created.map(|time| time.to_string()).as_deref(), expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_a_list_or_one() {
+        for (json, expected) in [
+            (r#"["a","b \"c\""]"#, &["a", "b \"c\""][..]),
+            (r#""a b""#, &["a b"]),
+            (r#""a \"b\"""#, &["a \"b\""]),
+            ("[]", &[]),
+            ("null", &[]),
+            (r#"["a",1]"#, &[]),
+            (r#"{"a":"b"}"#, &[]),
+        ] {
+            let config = ImageConfig::parse(format!(r#"{{"config":{{"Cmd":{json}}}}}"#).as_bytes()).unwrap();
+            assert_eq!(config.cmd, expected, "{json}");
         }
     }
 

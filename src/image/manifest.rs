@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::{Digest, MediaType, Platform, shape};
 use crate::vocabulary::ManifestKind;
 pub(super) use wire::malformed;
-use wire::{WireDescriptor, WireDocument, WireEntries, WireFsLayer, WireV1History, cut, flatten, parse_digest};
+use wire::{WireDescriptor, WireDocument, WireEntries, WireFsLayer, WireV1History, cut, parse_digest};
 
 /// What points at content: its media type, digest and size in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,8 +165,8 @@ impl Document {
 }
 
 impl Index {
-    fn from_wire(wire: WireEntries, annotations: Option<BTreeMap<String, Option<String>>>) -> Self {
-        Self { entries: wire.entries, annotations: flatten(annotations), skipped: wire.skipped }
+    fn from_wire(wire: WireEntries, annotations: BTreeMap<String, String>) -> Self {
+        Self { entries: wire.entries, annotations, skipped: wire.skipped }
     }
 }
 
@@ -181,15 +181,14 @@ impl IndexEntry {
 
 impl Manifest {
     fn from_wire(
-        config: WireDescriptor,
-        layers: Vec<WireDescriptor>,
-        annotations: Option<BTreeMap<String, Option<String>>>,
+        config: WireDescriptor<'_>,
+        layers: Vec<WireDescriptor<'_>>,
+        annotations: BTreeMap<String, String>,
         artifact_type: Option<String>,
-        subject: Option<WireDescriptor>,
+        subject: Option<WireDescriptor<'_>>,
     ) -> Result<Self, InvalidDocument> {
         let layers = layers.into_iter().map(WireDescriptor::into_descriptor).collect::<Result<_, _>>()?;
         let subject = subject.and_then(|s| Digest::parse(&s.digest).ok());
-        let annotations = flatten(annotations);
         Ok(Self { config: config.into_descriptor()?, layers, annotations, artifact_type, subject })
     }
 

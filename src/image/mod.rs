@@ -12,7 +12,7 @@ mod reference;
 mod shape;
 
 pub use attachment::attachment_kind;
-pub use config::{History, ImageConfig};
+pub use config::{History, ImageConfig, moment};
 pub use digest::{Digest, InvalidDigest, Verifier};
 pub use failure::Failure;
 pub use manifest::{Descriptor, Document, Index, IndexEntry, InvalidDocument, LegacyManifest, Manifest};

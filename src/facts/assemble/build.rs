@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-use super::manifests::time;
-use crate::facts::document::Build;
-use crate::image::ImageConfig;
+use crate::facts::document::{Build, Time};
+use crate::image::{ImageConfig, moment};
 
 /// The keys of a fact, most trusted first: OCI (<https://github.com/opencontainers/image-spec/blob/main/annotations.md>),
 /// the older label-schema (<http://label-schema.org/rc1/>), OpenShift and Red Hat.
@@ -65,7 +64,7 @@ pub(super) fn build(annotations: &BTreeMap<String, String>, config: Option<&Imag
         source: find(SOURCE).or_else(|| buildpacks(PROJECT, PROJECT_SOURCE)),
         revision: find(REVISION).or_else(|| buildpacks(PROJECT, PROJECT_REVISION)),
         version: find(VERSION),
-        created: time(find(CREATED).as_deref()),
+        created: find(CREATED).and_then(|text| moment(&text)).map(Time),
         base_name: find(BASE_NAME).or_else(|| buildpacks(LIFECYCLE, LIFECYCLE_BASE)),
         base_digest: find(BASE_DIGEST),
         builder: config.and_then(builder),

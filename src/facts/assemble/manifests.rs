@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::attachments::{AllAttached, Attached};
 use super::{build, readable};
 use crate::facts::document::{Config, Entry, HistoryStep, Layer, Manifest, Time};
@@ -96,7 +94,7 @@ fn with_config(manifest: Manifest, digest: Option<Digest>, config: Option<ImageC
         platform: config.platform.as_ref().and_then(readable),
         os_version: config.os_version,
         os_features: Some(config.os_features).filter(|features| !features.is_empty()),
-        created: time(config.created.as_deref()),
+        created: config.created.map(Time),
         history: Some(config.history.into_iter().map(history_step).collect()),
         config: Some(Config {
             digest,
@@ -149,18 +147,9 @@ fn legacy_layer(digest: Digest) -> Layer {
 
 fn history_step(step: History) -> HistoryStep {
     HistoryStep {
-        created: time(step.created.as_deref()),
+        created: step.created.map(Time),
         created_by: step.created_by,
         comment: step.comment,
         empty_layer: step.empty_layer.then_some(true),
     }
-}
-
-/// The first moment of the year 0: RFC 3339 knows none before.
-const FIRST: Timestamp = Timestamp::constant(-62_167_219_200, 0);
-
-/// A moment as a builder wrote it, in UTC; absent when it is none, or lies before the years that RFC 3339 knows.
-pub(super) fn time(text: Option<&str>) -> Option<Time> {
-    let time: Timestamp = text?.trim().parse().ok()?;
-    (time >= FIRST).then_some(Time(time))
 }

@@ -1,10 +1,12 @@
 //! Manifests as others send them: every format at once, unknown fields ignored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
+use serde_with::{DefaultOnNull, serde_as};
 
 use super::{Descriptor, IndexEntry, InvalidDocument};
 use crate::image::{Digest, MediaType, Platform};
@@ -16,23 +18,29 @@ const LONGEST_QUOTE: usize = 200;
 const MAX_SKIPPED: usize = 100;
 
 /// Every manifest format at once, so that a document that is two of them can be told.
+#[serde_as]
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WireDocument {
+pub(super) struct WireDocument<'a> {
     pub(super) schema_version: Option<u32>,
     pub(super) media_type: Option<String>,
     pub(super) artifact_type: Option<String>,
     pub(super) manifests: Option<WireEntries>,
-    pub(super) config: Option<WireDescriptor>,
-    pub(super) layers: Option<Vec<WireDescriptor>>,
-    pub(super) annotations: Option<BTreeMap<String, Option<String>>>,
-    pub(super) subject: Option<WireDescriptor>,
+    #[serde(borrow)]
+    pub(super) config: Option<WireDescriptor<'a>>,
+    #[serde(borrow)]
+    pub(super) layers: Option<Vec<WireDescriptor<'a>>>,
+    #[serde(default)]
+    #[serde_as(as = "DefaultOnNull<BTreeMap<_, DefaultOnNull>>")]
+    pub(super) annotations: BTreeMap<String, String>,
+    #[serde(borrow)]
+    pub(super) subject: Option<WireDescriptor<'a>>,
     pub(super) fs_layers: Option<Vec<WireFsLayer>>,
     pub(super) history: Option<Vec<WireV1History>>,
     pub(super) architecture: Option<String>,
 }
 
-impl WireDocument {
+impl WireDocument<'_> {
     /// The document's own word, else the header's, else what its shape says.
     pub(super) fn media_type(&self, content_type: Option<&str>) -> Result<String, InvalidDocument> {
         let essence = content_type.map(|t| t.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
@@ -69,30 +77,34 @@ impl WireDocument {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WireDescriptor {
+pub(super) struct WireDescriptor<'a> {
     #[serde(default)]
     pub(super) media_type: String,
-    pub(super) digest: String,
+    #[serde(borrow)]
+    pub(super) digest: Cow<'a, str>,
     pub(super) size: u64,
 }
 
-impl WireDescriptor {
+impl WireDescriptor<'_> {
     pub(super) fn into_descriptor(self) -> Result<Descriptor, InvalidDocument> {
         Ok(Descriptor { digest: parse_digest(&self.digest)?, media_type: self.media_type, size: self.size })
     }
 }
 
+#[serde_as]
 #[derive(Deserialize)]
-pub(super) struct WireEntry {
-    #[serde(flatten)]
-    pub(super) descriptor: WireDescriptor,
+pub(super) struct WireEntry<'a> {
+    #[serde(borrow, flatten)]
+    pub(super) descriptor: WireDescriptor<'a>,
     pub(super) platform: Option<WirePlatform>,
-    pub(super) annotations: Option<BTreeMap<String, Option<String>>>,
+    #[serde(default)]
+    #[serde_as(as = "DefaultOnNull<BTreeMap<_, DefaultOnNull>>")]
+    pub(super) annotations: BTreeMap<String, String>,
     #[serde(rename = "artifactType")]
     pub(super) artifact_type: Option<String>,
 }
 
-impl WireEntry {
+impl WireEntry<'_> {
     pub(super) fn into_entry(self) -> Result<IndexEntry, InvalidDocument> {
         let known = self.platform.filter(|p| !p.os.is_empty() && p.os != "unknown" && p.architecture != "unknown");
         let platform = known.as_ref().map(|p| Platform::new(&p.os, &p.architecture, p.variant.as_deref()));
@@ -100,7 +112,7 @@ impl WireEntry {
             descriptor: self.descriptor.into_descriptor()?,
             platform,
             os_version: known.and_then(|p| p.os_version),
-            annotations: flatten(self.annotations),
+            annotations: self.annotations,
             artifact_type: self.artifact_type,
         })
     }
@@ -180,10 +192,6 @@ pub(in crate::image) fn malformed(error: serde_json::Error) -> InvalidDocument {
 /// As much of a document's words as a message has room for.
 pub(super) fn cut(text: &str) -> String {
     text::cut(text, LONGEST_QUOTE).into_owned()
-}
-
-pub(super) fn flatten(annotations: Option<BTreeMap<String, Option<String>>>) -> BTreeMap<String, String> {
-    annotations.unwrap_or_default().into_iter().map(|(key, value)| (key, value.unwrap_or_default())).collect()
 }
 
 pub(super) fn parse_digest(text: &str) -> Result<Digest, InvalidDocument> {

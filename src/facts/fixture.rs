@@ -151,7 +151,7 @@ pub(super) fn failed(text: &str, failures: &[(ErrorClass, &str)]) -> Answer {
 /// An image's manifest with one layer and a config.
 pub(super) fn image(seed: &str, platform_name: &str) -> Looked {
     let descriptor = |part: &str, size| Descriptor {
-        media_type: "application/vnd.oci.image.config.v1+json".to_owned(),
+        media_type: "application/vnd.oci.image.config.v1+json".into(),
         digest: digest(&format!("{seed} {part}")),
         size,
     };

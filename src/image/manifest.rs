@@ -4,6 +4,7 @@
 mod tests;
 mod wire;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Digest, MediaType, Platform, shape};
@@ -15,7 +16,7 @@ use wire::{WireDescriptor, WireDocument, WireEntries, WireFsLayer, WireV1History
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
     /// the media type that it announces, as written
-    pub media_type: String,
+    pub media_type: Cow<'static, str>,
     /// the content's digest
     pub digest: Digest,
     /// the content's size in bytes

@@ -1,4 +1,6 @@
-//! The media types of manifests and configs that we know.
+//! The media types that we know.
+
+use std::borrow::Cow;
 
 /// What a media type announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,34 @@ pub enum MediaType {
     DockerSchema1,
     /// Anything else.
     Other,
+}
+
+/// What nearly all of a registry's descriptors announce
+/// (<https://github.com/opencontainers/image-spec/blob/main/media-types.md>, <https://distribution.github.io/distribution/spec/manifest-v2-2/>).
+const WELL_KNOWN: [&str; 15] = [
+    "application/vnd.oci.image.layer.v1.tar+gzip",
+    "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.oci.image.layer.v1.tar+zstd",
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.empty.v1+json",
+    "application/vnd.in-toto+json",
+    "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+];
+
+/// A media type as it is written. An image names few of them, many times: of those that are well known no copy is made.
+pub(super) fn written(text: &str) -> Cow<'static, str> {
+    match WELL_KNOWN.into_iter().find(|known| *known == text) {
+        Some(known) => Cow::Borrowed(known),
+        None => Cow::Owned(text.to_owned()),
+    }
 }
 
 impl MediaType {

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_largest_layer_is_told_with_its_step_where_steps_and_layers_agree() {
-        let layer = |size| Descriptor { media_type: String::new(), digest: Digest::of(&[size]), size: size.into() };
+        let layer = |size| Descriptor { media_type: "".into(), digest: Digest::of(&[size]), size: size.into() };
         let (annotations, artifact_type, subject) = Default::default();
         let layers = [1, 9, 9, 3].map(layer).into();
         let manifest = Manifest { config: layer(0), layers, annotations, artifact_type, subject };

@@ -148,9 +148,8 @@ mod tests {
     #[test]
     fn content_has_its_size_and_digest() {
         let body = Bytes::from_static(b"{}");
-        let check = |named: &[u8], size| {
-            content(&body, &Descriptor { media_type: String::new(), digest: Digest::of(named), size })
-        };
+        let check =
+            |named: &[u8], size| content(&body, &Descriptor { media_type: "".into(), digest: Digest::of(named), size });
         assert_eq!(check(b"{}", 2), Ok(()));
         assert_eq!(check(b"{}", 3), Err(Mismatch::Size { expected: 3, actual: 2 }));
         assert!(matches!(check(b"[]", 2), Err(Mismatch::Digest { .. })));

@@ -68,7 +68,7 @@ mod tests {
             }
             _ => BTreeMap::new(),
         };
-        let media_type = if text == "index" { INDEX } else { MANIFEST }.to_owned();
+        let media_type = if text == "index" { INDEX } else { MANIFEST }.into();
         let digest = Digest::of(&at.to_be_bytes());
         IndexEntry {
             descriptor: Descriptor { media_type, digest, size: 1 },

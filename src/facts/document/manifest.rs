@@ -1,5 +1,6 @@
 //! A manifest document as a registry holds it, with its config.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -57,7 +58,7 @@ pub struct Entry {
     /// of the manifest
     pub digest: Digest,
     /// of the manifest
-    pub media_type: String,
+    pub media_type: Cow<'static, str>,
     /// of the manifest, bytes
     pub size: u64,
     /// absent for attestations and where the index says none
@@ -105,7 +106,7 @@ pub struct Layer {
     /// of the layer as stored
     pub digest: Digest,
     /// absent for Docker schema 1
-    pub media_type: Option<String>,
+    pub media_type: Option<Cow<'static, str>>,
     /// bytes as stored; absent for Docker schema 1
     pub size: Option<u64>,
     /// of the layer uncompressed

@@ -85,7 +85,7 @@ pub(super) fn hide_attached(mode: RedactionMode, attachments: &mut [Attachment])
 }
 
 fn mask(mode: RedactionMode, walk: impl FnOnce(&mut Masker)) -> Vec<Hidden> {
-    let mut masker = Masker { strict: mode == RedactionMode::Strict, hidden: Vec::new(), clean: Clean::default() };
+    let mut masker = Masker { strict: mode == RedactionMode::Strict, hidden: Vec::new() };
     if mode != RedactionMode::Off {
         walk(&mut masker);
     }
@@ -96,13 +96,12 @@ fn mask(mode: RedactionMode, walk: impl FnOnce(&mut Masker)) -> Vec<Hidden> {
 struct Masker {
     strict: bool,
     hidden: Vec<Hidden>,
-    clean: Clean,
 }
 
 impl Masker {
     /// Words: a message, a reference, a command.
     fn text(&mut self, place: Arguments<'_>, text: &mut String) {
-        let spans = self.clean.secrets(text);
+        let spans = secrets(text);
         self.apply(place, text, spans);
     }
 
@@ -115,7 +114,7 @@ impl Masker {
 
     /// A value that the image's author chose: strict mode masks it all.
     fn value(&mut self, place: Arguments<'_>, text: &mut String) {
-        let spans = if self.strict { whole(text, 0, Rule::Strict) } else { self.clean.secrets(text) };
+        let spans = if self.strict { whole(text, 0, Rule::Strict) } else { secrets(text) };
         self.apply(place, text, spans);
     }
 
@@ -179,32 +178,6 @@ impl Masker {
             self.hidden.push(Hidden { rule: span.rule, place: place.to_string().into(), value: span.of(text).into() });
         }
         *text = masked(text, &spans);
-    }
-}
-
-/// Short texts without a secret that came last: a manifest repeats few of them, such as its layers' media types.
-#[derive(Default)]
-struct Clean {
-    texts: [String; 4],
-    /// of the one that gives way to the next
-    oldest: usize,
-}
-
-impl Clean {
-    /// The longest that is kept, in bytes.
-    const LONGEST: usize = 128;
-
-    /// Every secret in `text`.
-    fn secrets(&mut self, text: &str) -> Vec<Span> {
-        if self.texts.iter().any(|known| known == text) {
-            return Vec::new();
-        }
-        let spans = secrets(text);
-        if spans.is_empty() && text.len() <= Self::LONGEST {
-            self.texts[self.oldest].replace_range(.., text);
-            self.oldest = (self.oldest + 1) % self.texts.len();
-        }
-        spans
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where in a document text from outside stands, in the document's order.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Arguments, Display, Formatter};
 
@@ -56,7 +57,7 @@ fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
 pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
     masker.text(format_args!("/mediaType"), &mut manifest.media_type);
     for (at, entry) in manifest.entries.iter_mut().flatten().enumerate() {
-        masker.text(format_args!("/entries/{at}/mediaType"), &mut entry.media_type);
+        media_type(masker, format_args!("/entries/{at}/mediaType"), &mut entry.media_type);
         optional(masker, format_args!("/entries/{at}/osVersion"), &mut entry.os_version);
     }
     optional(masker, format_args!("/osVersion"), &mut manifest.os_version);
@@ -65,7 +66,9 @@ pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
         walk_config("/config", config, masker);
     }
     for (at, layer) in manifest.layers.iter_mut().flatten().enumerate() {
-        optional(masker, format_args!("/layers/{at}/mediaType"), &mut layer.media_type);
+        if let Some(text) = &mut layer.media_type {
+            media_type(masker, format_args!("/layers/{at}/mediaType"), text);
+        }
         if let Some(step) = &mut layer.created_by {
             masker.step(format_args!("/layers/{at}/createdBy"), step);
         }
@@ -196,6 +199,13 @@ fn walk_words(place: &str, value: &mut Value, masker: &mut Masker) {
 fn texts<'a>(masker: &mut Masker, place: Arguments<'_>, texts: impl Iterator<Item = &'a mut String>) {
     for (at, text) in texts.enumerate() {
         masker.text(format_args!("{place}/{at}"), text);
+    }
+}
+
+/// Those that the program knows hold no secret.
+fn media_type(masker: &mut Masker, place: Arguments<'_>, text: &mut Cow<'_, str>) {
+    if let Cow::Owned(text) = text {
+        masker.text(place, text);
     }
 }
 

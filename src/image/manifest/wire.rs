@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_with::{DefaultOnNull, serde_as};
 
 use super::{Descriptor, IndexEntry, InvalidDocument};
+use crate::image::media_type::written;
 use crate::image::{Digest, MediaType, Platform};
 use crate::text;
 
@@ -78,8 +79,8 @@ impl WireDocument<'_> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireDescriptor<'a> {
-    #[serde(default)]
-    pub(super) media_type: String,
+    #[serde(borrow, default)]
+    pub(super) media_type: Cow<'a, str>,
     #[serde(borrow)]
     pub(super) digest: Cow<'a, str>,
     pub(super) size: u64,
@@ -87,7 +88,7 @@ pub(super) struct WireDescriptor<'a> {
 
 impl WireDescriptor<'_> {
     pub(super) fn into_descriptor(self) -> Result<Descriptor, InvalidDocument> {
-        Ok(Descriptor { digest: parse_digest(&self.digest)?, media_type: self.media_type, size: self.size })
+        Ok(Descriptor { digest: parse_digest(&self.digest)?, media_type: written(&self.media_type), size: self.size })
     }
 }
 

@@ -196,7 +196,7 @@ async fn content_that_is_not_what_its_digest_says_is_refused() {
         assert_eq!((failure.class, failure.attempts), (ErrorClass::DigestMismatch, 1), "{target}");
     }
     client.session().manifest(&repository, digest.as_str(), &Credential::Anonymous).await.unwrap();
-    let descriptor = |digest: &Digest, size| Descriptor { media_type: String::new(), digest: digest.clone(), size };
+    let descriptor = |digest: &Digest, size| Descriptor { media_type: "".into(), digest: digest.clone(), size };
     for (descriptor, good) in
         [(descriptor(&digest, 34), true), (descriptor(&digest, 35), false), (descriptor(&other, 34), false)]
     {

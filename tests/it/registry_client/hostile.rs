@@ -27,7 +27,7 @@ async fn a_redirect_to_another_server_gets_no_authorization() {
         (Some(_), _) => reply(307, "").with("location", "/v2/a/blobs/here"),
     })
     .await;
-    let descriptor = Descriptor { media_type: String::new(), digest, size: 34 };
+    let descriptor = Descriptor { media_type: "".into(), digest, size: 34 };
     let fetched = client().session().config(&server.repository("a"), &descriptor, &password("one")).await.unwrap();
     assert_eq!(fetched.bytes, body);
     assert_eq!(server.seen().iter().filter(|seen| seen.authorization().is_some()).count(), 2);
@@ -219,7 +219,7 @@ async fn a_servers_words_are_cleaned() {
 #[tokio::test]
 async fn a_descriptors_size_is_not_believed() {
     let server = Server::http(|_| reply(200, document().0)).await;
-    let descriptor = Descriptor { media_type: String::new(), digest: Digest::of(b"x"), size: u64::MAX };
+    let descriptor = Descriptor { media_type: "".into(), digest: Digest::of(b"x"), size: u64::MAX };
     let failure =
         client().session().config(&server.repository("a"), &descriptor, &Credential::Anonymous).await.unwrap_err();
     assert_eq!(failure.class, ErrorClass::DigestMismatch);

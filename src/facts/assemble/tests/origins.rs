@@ -11,7 +11,7 @@ use crate::vocabulary::{AttachmentKind, AttachmentVia, Certainty, Role};
 fn an_index_tells_its_attestations_to_itself_and_to_its_images() {
     let (image_digest, attestation) = (digest("amd64"), digest("attestation"));
     let entry = |digest: &crate::image::Digest, annotations: &[(&str, &str)]| IndexEntry {
-        descriptor: Descriptor { media_type: "m".to_owned(), digest: digest.clone(), size: 7 },
+        descriptor: Descriptor { media_type: "m".into(), digest: digest.clone(), size: 7 },
         platform: annotations.is_empty().then(|| platform("linux/amd64")),
         os_version: None,
         annotations: annotations.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
@@ -73,7 +73,7 @@ fn what_was_looked_up_is_told_beside_what_the_index_names() {
         via,
     };
     let entry = IndexEntry {
-        descriptor: Descriptor { media_type: "m".to_owned(), digest: found.clone(), size: 7 },
+        descriptor: Descriptor { media_type: "m".into(), digest: found.clone(), size: 7 },
         platform: None,
         os_version: None,
         annotations: Default::default(),

@@ -1,6 +1,7 @@
 //! What a schema cannot say of a document: order, references within it, sums.
 
 use std::collections::BTreeSet;
+use std::fmt::Arguments;
 
 use super::assemble::summarize;
 use super::document::{Finding, ImageFacts};
@@ -10,7 +11,7 @@ use crate::image::Digest;
 /// Where the document breaks its own rules.
 pub(super) fn violations(facts: &ImageFacts) -> Vec<Violation> {
     let mut found = Vec::new();
-    sorted("/manifests", &facts.manifests, |manifest| &manifest.digest, &mut found);
+    sorted(format_args!("/manifests"), &facts.manifests, |manifest| &manifest.digest, &mut found);
     found.extend(violations_beside(facts, &facts.manifests.iter().map(|manifest| &manifest.digest).collect()));
     if summarize(&facts.images, &facts.manifests, &facts.findings) != facts.summary {
         found.push(Violation {
@@ -24,17 +25,17 @@ pub(super) fn violations(facts: &ImageFacts) -> Vec<Violation> {
 /// The same but for what only the manifests themselves can break; their digests are `manifests`.
 pub(super) fn violations_beside<M>(facts: &ImageFacts<M>, manifests: &BTreeSet<&Digest>) -> Vec<Violation> {
     let mut found = Vec::new();
-    sorted("/nodes", facts.nodes.as_deref().unwrap_or_default(), |node| &node.name, &mut found);
-    sorted("/images", &facts.images, |image| &image.reference, &mut found);
-    sorted("/findings", &facts.findings, identity, &mut found);
-    sorted("/gaps", &facts.gaps, |gap| gap, &mut found);
-    sorted("/run/registries", &facts.run.registries, |registry| &registry.host, &mut found);
+    sorted(format_args!("/nodes"), facts.nodes.as_deref().unwrap_or_default(), |node| &node.name, &mut found);
+    sorted(format_args!("/images"), &facts.images, |image| &image.reference, &mut found);
+    sorted(format_args!("/findings"), &facts.findings, identity, &mut found);
+    sorted(format_args!("/gaps"), &facts.gaps, |gap| gap, &mut found);
+    sorted(format_args!("/run/registries"), &facts.run.registries, |registry| &registry.host, &mut found);
     for (at, image) in facts.images.iter().enumerate() {
         let variants = image.variants.as_deref().unwrap_or_default();
-        let path = format!("/images/{at}/variants");
-        sorted(&path, variants, |variant| (&variant.platform, &variant.digest), &mut found);
+        let path = format_args!("/images/{at}/variants");
+        sorted(path, variants, |variant| (&variant.platform, &variant.digest), &mut found);
         let running = image.running.as_deref().unwrap_or_default();
-        sorted(&format!("/images/{at}/running"), running, |running| &running.digest, &mut found);
+        sorted(format_args!("/images/{at}/running"), running, |running| &running.digest, &mut found);
     }
     found.extend(twice(facts));
     found.extend(dangling(facts, manifests));
@@ -82,7 +83,7 @@ pub(super) fn identity(finding: &Finding) -> impl Ord + use<> {
 }
 
 /// No element may come before the one before it.
-fn sorted<'a, T, K: Ord>(path: &str, elements: &'a [T], key: impl Fn(&'a T) -> K, found: &mut Vec<Violation>) {
+fn sorted<'a, T, K: Ord>(path: Arguments<'_>, elements: &'a [T], key: impl Fn(&'a T) -> K, found: &mut Vec<Violation>) {
     let disorder = elements.windows(2).position(|pair| matches!(pair, [a, b] if key(a) > key(b)));
     if let Some(at) = disorder {
         let message = "it is not sorted".to_owned();

@@ -17,7 +17,7 @@ struct Cause<'a> {
 
 /// A finding for each cause for which pods wait.
 pub(super) fn find(view: &View<'_>) -> Vec<Draft> {
-    if view.reference.is_none() {
+    if view.reference.is_none() || view.usage.waiting.is_empty() {
         return Vec::new();
     }
     let names = names(view);

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder};
 
 use super::names;
@@ -129,6 +130,9 @@ pub(super) fn find_in_step(step: &str, spans: &mut Vec<Span>) {
     }
 }
 
+/// What Docker's classic builder writes before an instruction that runs nothing.
+static NOP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("#(nop)"));
+
 /// The part of a build step that holds assignments only.
 fn assigned(step: &str) -> Option<(usize, usize)> {
     let shell = step.strip_prefix("RUN ").unwrap_or(step);
@@ -139,7 +143,8 @@ fn assigned(step: &str) -> Option<(usize, usize)> {
             [" /bin/", " /busybox/", " cmd ", " powershell", " pwsh"].iter().filter_map(|c| rest.find(c)).min();
         return Some((from, command.map_or(step.len(), |at| from + at)));
     }
-    let instruction = step.split_once("#(nop)").map_or(step, |(_, rest)| rest).trim_start();
+    let instruction = NOP.find(step.as_bytes()).and_then(|at| step.get(at + NOP.needle().len()..)).unwrap_or(step);
+    let instruction = instruction.trim_start();
     let rest = ["ENV ", "ARG ", "LABEL "].iter().find_map(|word| instruction.strip_prefix(word))?.trim_start();
     Some((step.len() - rest.len(), step.len()))
 }

@@ -140,7 +140,7 @@ fn pairs(words: &[String]) -> impl Iterator<Item = (&str, &str)> {
 
 /// Whether `word` is one of a list's.
 fn among(list: &str, word: &str) -> bool {
-    list.split(' ').any(|listed| listed == word)
+    list.as_bytes().split(|byte| *byte == b' ').any(|listed| listed == word.as_bytes())
 }
 
 /// Whether a value cannot be a secret: nothing, a word of a choice, a path, a public URL, a digest, or the name of a

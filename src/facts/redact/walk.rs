@@ -17,14 +17,14 @@ pub(super) fn begin<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
         masker.text(format_args!("/source/paths/{at}"), path);
     }
     for (at, image) in facts.images.iter_mut().enumerate() {
-        walk_image(&format!("/images/{at}"), image, masker);
+        walk_image(format_args!("/images/{at}"), image, masker);
     }
 }
 
 /// Masks every text that someone else wrote and that stands after the manifests.
 pub(super) fn end<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
     for (at, finding) in facts.findings.iter_mut().enumerate() {
-        walk_finding(&format!("/findings/{at}"), finding, masker);
+        walk_finding(format_args!("/findings/{at}"), finding, masker);
     }
     for (at, gap) in facts.gaps.iter_mut().enumerate() {
         masker.text(format_args!("/gaps/{at}/message"), &mut gap.message);
@@ -33,17 +33,26 @@ pub(super) fn end<M>(facts: &mut ImageFacts<M>, masker: &mut Masker) {
 
 /// Sorts by what will be read: an invalid reference may be a URL with a password, and masked it may belong elsewhere.
 fn arrange<M>(facts: &mut ImageFacts<M>) {
-    facts.images.sort_by_cached_key(|image| hidden_reference(&image.reference));
+    if !facts.images.iter().all(|image| is_named(image)) {
+        facts.images.sort_by_cached_key(|image| hidden_reference(&image.reference));
+    }
     facts.findings.sort_by_cached_key(|finding| {
         let image = finding.image.as_deref().map(hidden_reference);
         (finding.severity, finding.code.as_str(), image, finding.subjects.first().cloned())
     });
 }
 
-fn walk_image(place: &str, image: &mut Image, masker: &mut Masker) {
-    masker.reference(format_args!("{place}/reference"), &mut image.reference);
-    for (at, spelling) in image.written_as.iter_mut().enumerate() {
-        masker.reference(format_args!("{place}/writtenAs/{at}"), spelling);
+/// Whether an image has a valid reference, of which its registry is a part. So have its spellings then: it was read from them.
+fn is_named(image: &Image) -> bool {
+    image.registry.is_some()
+}
+
+fn walk_image(place: Arguments<'_>, image: &mut Image, masker: &mut Masker) {
+    if !is_named(image) {
+        masker.reference(format_args!("{place}/reference"), &mut image.reference);
+        for (at, spelling) in image.written_as.iter_mut().enumerate() {
+            masker.reference(format_args!("{place}/writtenAs/{at}"), spelling);
+        }
     }
     for (at, waiting) in image.waiting.iter_mut().flatten().enumerate() {
         masker.text(format_args!("{place}/waiting/{at}/message"), &mut waiting.message);
@@ -86,7 +95,7 @@ pub(super) fn manifest(manifest: &mut Manifest, masker: &mut Masker) {
         }
     }
     if let Some(annotations) = &mut manifest.annotations {
-        walk_map("/annotations", annotations, masker);
+        walk_map(format_args!("/annotations"), annotations, masker);
     }
     if let Some(build) = &mut manifest.build {
         walk_build("/build", build, masker);
@@ -115,14 +124,14 @@ fn walk_config(place: &str, config: &mut Config, masker: &mut Masker) {
     optional(masker, format_args!("{place}/workingDir"), &mut config.working_dir);
     texts(masker, format_args!("{place}/exposedPorts"), config.exposed_ports.iter_mut());
     texts(masker, format_args!("{place}/volumes"), config.volumes.iter_mut());
-    walk_map(&format!("{place}/labels"), &mut config.labels, masker);
+    walk_map(format_args!("{place}/labels"), &mut config.labels, masker);
     optional(masker, format_args!("{place}/stopSignal"), &mut config.stop_signal);
     for (name, value) in config.healthcheck.iter_mut().flatten() {
         walk_json(&format!("{place}/healthcheck/{}", Escaped(name)), value, masker);
     }
 }
 
-fn walk_map(place: &str, map: &mut BTreeMap<String, String>, masker: &mut Masker) {
+fn walk_map(place: Arguments<'_>, map: &mut BTreeMap<String, String>, masker: &mut Masker) {
     for (name, text) in map.iter_mut() {
         masker.named(format_args!("{place}/{}", Escaped(name)), name, text);
     }
@@ -144,7 +153,7 @@ fn walk_build(place: &str, build: &mut Build, masker: &mut Masker) {
     }
 }
 
-fn walk_finding(place: &str, finding: &mut Finding, masker: &mut Masker) {
+fn walk_finding(place: Arguments<'_>, finding: &mut Finding, masker: &mut Masker) {
     if let Some(image) = &mut finding.image {
         masker.reference(format_args!("{place}/image"), image);
     }

@@ -1,7 +1,8 @@
 //! Judges certificates of servers, and says what is wrong with one in terms of names and dates.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -23,12 +24,37 @@ pub(super) struct Untrusted {
 /// Whose certificates are good.
 #[derive(Debug, Clone)]
 pub(super) enum Judge {
-    /// those of the system's authorities, and of those that were given
-    System(Arc<rustls_platform_verifier::Verifier>),
-    /// nobody's: the system has no authorities, and none were given
-    Nobody,
+    /// those of the authorities that were given, and of the system's
+    Authorities {
+        /// absent when none were given
+        given: Option<Arc<WebPkiServerVerifier>>,
+        /// the system's
+        system: Arc<System>,
+    },
     /// everybody's
     Anybody,
+}
+
+/// The system's authorities. They are a hundred and more, and read once somebody shows what no given one vouches for.
+#[derive(Debug)]
+pub(super) struct System {
+    provider: Arc<CryptoProvider>,
+    /// absent when the system has none: plain http to a loopback registry must work there too
+    read: OnceLock<Option<rustls_platform_verifier::Verifier>>,
+}
+
+impl System {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, read: OnceLock::new() }
+    }
+
+    fn authorities(&self) -> Option<&rustls_platform_verifier::Verifier> {
+        let read = || {
+            let system = rustls_platform_verifier::Verifier::new(Arc::clone(&self.provider));
+            system.inspect_err(|error| tracing::warn!(%error, "the system's certificates cannot be used")).ok()
+        };
+        self.read.get_or_init(read).as_ref()
+    }
 }
 
 /// Verifies what servers show, and names the issuer that is missing.
@@ -54,18 +80,21 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let judged = match &self.judge {
-            Judge::Anybody => Ok(ServerCertVerified::assertion()),
-            Judge::System(_) if self.given.iter().any(|given| given == end_entity) => {
-                check_dates(end_entity, now)?;
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            Judge::System(system) => {
-                system.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            }
-            Judge::Nobody => Err(CertificateError::UnknownIssuer.into()),
+        let Judge::Authorities { given, system } = &self.judge else { return Ok(ServerCertVerified::assertion()) };
+        if self.given.iter().any(|given| given == end_entity) {
+            check_dates(end_entity, now)?;
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        let ask = |authorities: &dyn ServerCertVerifier| {
+            authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
+        let by_given = given.as_ref().map_or(Err(CertificateError::UnknownIssuer.into()), |given| ask(&**given));
+        // Who is known to one of both is judged by that one.
+        let judged = by_given.or_else(|error| match system.authorities().map(|system| ask(system)) {
+            None | Some(Err(Error::InvalidCertificate(CertificateError::UnknownIssuer))) => Err(error),
+            Some(judged) => judged,
+        });
         judged.map_err(|error| explain(error, end_entity, intermediates))
     }
 

@@ -5,20 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
-use rustls::{ClientConfig, ConfigBuilder, WantsVerifier};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 use url::Url;
 
 use super::address::{authority, authority_of};
-use super::certificates::{Judge, Verifier};
+use super::certificates::{Judge, System, Verifier};
 use super::options::{ClientFiles, HostOptions, RegistryOptions, RegistrySetupError};
 
 /// What is known of all hosts.
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     versions: ConfigBuilder<ClientConfig, WantsVerifier>,
+    system: Arc<System>,
     common: Arc<Verifier>,
     hosts: Vec<HostTrust>,
     /// places in `hosts`, by host and port
@@ -56,6 +58,7 @@ impl Trust {
     pub(super) fn new(options: &RegistryOptions) -> Result<Self, RegistrySetupError> {
         let provider = provider();
         let common = read_authorities(&options.ca_files)?;
+        let system = Arc::new(System::new(Arc::clone(&provider)));
         let versions = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| RegistrySetupError::Http(error.to_string()))?;
@@ -63,7 +66,8 @@ impl Trust {
         let unverified = options.insecure.iter().chain(skipped);
         let mut trust = Self {
             versions,
-            common: verifier(common.clone(), &provider),
+            common: verifier(common.clone(), &system, &provider)?,
+            system,
             provider,
             hosts: Vec::new(),
             places: BTreeMap::new(),
@@ -88,7 +92,9 @@ impl Trust {
         let client = host.client.as_ref().map(|files| read_client(name, files, &self.provider)).transpose()?;
         let verifier = match host.ca_files.is_empty() {
             true => Arc::clone(&self.common),
-            false => verifier([common.to_vec(), read_authorities(&host.ca_files)?].concat(), &self.provider),
+            false => {
+                verifier([common.to_vec(), read_authorities(&host.ca_files)?].concat(), &self.system, &self.provider)?
+            }
         };
         let is_special = client.is_some() || !host.ca_files.is_empty();
         Ok(is_special.then_some(HostTrust { verifier, client }))
@@ -134,18 +140,21 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// Trusts the system's certificates and `given`. Where the system has none, `given` alone, or nobody's: plain http to a
-/// loopback registry must work there too, and https says that the issuer is unknown.
-fn verifier(given: Vec<CertificateDer<'static>>, provider: &Arc<CryptoProvider>) -> Arc<Verifier> {
-    let system = rustls_platform_verifier::Verifier::new_with_extra_roots(given.clone(), Arc::clone(provider));
-    let judge = system.map_or_else(
-        |error| {
-            tracing::warn!(%error, "the system's certificates cannot be used");
-            Judge::Nobody
-        },
-        |system| Judge::System(Arc::new(system)),
-    );
-    Arc::new(Verifier { judge, given, provider: Arc::clone(provider) })
+/// Trusts `given` and the system's authorities.
+fn verifier(
+    given: Vec<CertificateDer<'static>>,
+    system: &Arc<System>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<Verifier>, RegistrySetupError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(given.iter().cloned());
+    let of_given = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let of_given = (!given.is_empty()).then(|| of_given.build()).transpose();
+    let judge = Judge::Authorities {
+        given: of_given.map_err(|error| RegistrySetupError::Http(error.to_string()))?,
+        system: Arc::clone(system),
+    };
+    Ok(Arc::new(Verifier { judge, given, provider: Arc::clone(provider) }))
 }
 
 fn read_authorities(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, RegistrySetupError> {
@@ -154,7 +163,7 @@ fn read_authorities(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, R
         let pem = std::fs::read(path).map_err(|source| RegistrySetupError::CaFile { path: path.clone(), source })?;
         let unusable = |why: String| RegistrySetupError::CaContent { path: path.clone(), why };
         for certificate in chain(&pem).map_err(unusable)? {
-            rustls::RootCertStore::empty().add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
+            RootCertStore::empty().add(certificate.clone()).map_err(|error| unusable(error.to_string()))?;
             certificates.push(certificate);
         }
     }

@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 use super::certificates::{Authority, acceptor, authority, named, server_config};
 use super::server::{Server, document, reply, repository};
 use super::{client_with, password};
+use crate::cli::Program;
 
 fn trusting(authority: &Authority) -> (RegistryOptions, tempfile::NamedTempFile) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -60,6 +61,35 @@ async fn a_certificate_must_be_good() {
             assert!(failure.message.contains(text), "{}", failure.message);
             assert_eq!(failure.endpoint, Some(format!("https://{}", server.address)));
             assert_eq!(server.lines(), [""; 0]);
+        }
+    }
+}
+
+/// Whatever else is trusted: a certificate is good for whom one authority vouches, the system's or one that was given.
+#[tokio::test]
+async fn the_systems_authorities_count_beside_those_that_are_given() {
+    let (system, given) = (authority("Public Root"), authority("Corp Root"));
+    for (signer, flags, text) in [
+        (&system, &[][..], None),
+        (&system, &["--ca-file", "given.pem"], None),
+        (&given, &["--ca-file", "given.pem"], None),
+        (&given, &[], Some("certificate of CN=Corp Root, who is not trusted here")),
+        (&authority("Other Root"), &["--ca-file", "given.pem"], Some("certificate of CN=Other Root")),
+    ] {
+        for (name, text) in [("127.0.0.1", text), ("other.example", text.or(Some("certificate for other names")))] {
+            let server = Server::https(acceptor(signer, named(name)), |_| reply(200, document().0)).await;
+            let program = Program::new();
+            program.write("system.pem", system.pem());
+            program.write("given.pem", given.pem());
+            let program = program.with("SSL_CERT_FILE", "system.pem").with("SSL_CERT_DIR", "/nonexistent");
+            let image = format!("{}/a:1", server.address);
+            let ran = program.run(&[&["inspect", &image, "-o", "json", "--retries", "0"], flags].concat()).await;
+            let report: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+            let errors = &report["images"][0]["errors"];
+            let of_trust = errors.as_array().unwrap().iter().find(|error| error["class"] == "tls");
+            let message = of_trust.map(|error| error["message"].as_str().unwrap());
+            assert_eq!(message.is_some(), text.is_some(), "{name} {flags:?} {errors}");
+            assert!(message.unwrap_or_default().contains(text.unwrap_or_default()), "{name} {flags:?} {errors}");
         }
     }
 }

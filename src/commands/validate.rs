@@ -4,7 +4,7 @@ use crate::bundle;
 use crate::cli::ValidateArgs;
 use crate::exit::Exit;
 use crate::facts::document::SCHEMA_VERSION;
-use crate::facts::validate::Validator;
+use crate::facts::validate::validate_document;
 use crate::text;
 
 use super::print;
@@ -15,7 +15,7 @@ const SHOWN: usize = 50;
 pub(super) fn run(args: &ValidateArgs) -> anyhow::Result<Exit> {
     let file = bundle::read(&args.path)?;
     let document = file.parse()?;
-    let verdict = Validator::new()?.validate_document(&document)?;
+    let verdict = validate_document(&document)?;
     let name = text::clean(&file.name);
     if let Some(version) = &verdict.newer_version {
         print::message(&format!(

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::document::{ImageFacts, SCHEMA_VERSION};
-use super::validate::{BadSchema, Validator, is_newer};
+use super::validate::{BadSchema, is_newer, unknown};
 
 /// A document that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub fn read(json: &[u8]) -> Result<Read, Unreadable> {
 /// Leaves out the smallest entries that hold what is not known: a finding, an error of an image, an attachment.
 fn without_the_unknown(mut document: Value) -> Result<Read, Unreadable> {
     let mut unknown: Vec<(String, usize)> =
-        Validator::new()?.unknown(&document).iter().filter_map(|path| entry(&document, path)).collect();
+        unknown(&document)?.iter().filter_map(|path| entry(&document, path)).collect();
     // What lies deeper goes before what holds it, and from the end, so that no removal moves what is still to go.
     unknown.sort_by_cached_key(|(array, at)| Reverse((array.matches('/').count(), array.clone(), *at)));
     unknown.dedup();

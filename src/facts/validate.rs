@@ -66,10 +66,12 @@ const SCHEMA_URI: &str = "urn:imagefacts:facts";
 /// How many violations are told; a broken document may have one for each of its elements.
 const MAX_VIOLATIONS: usize = 100;
 
-/// The compiled schema, and those of its parts.
+/// Validates what is about to be written, element by element.
 #[derive(Debug)]
 pub struct Validator {
-    whole: Compiled,
+    /// of the document without what its arrays hold
+    frame: Compiled,
+    /// of what they hold
     parts: Vec<(&'static str, Compiled)>,
 }
 
@@ -89,7 +91,7 @@ impl Validator {
         let part =
             |name| Ok((name, compile(&json!({ "$ref": format!("{SCHEMA_URI}#/$defs/{name}") }), Some(&registry))?));
         Ok(Self {
-            whole: compile(schema, None)?,
+            frame: compile(&without_elements(schema.clone()), None)?,
             parts: PARTS.into_iter().map(part).collect::<Result<_, BadSchema>>()?,
         })
     }
@@ -127,7 +129,7 @@ impl Validator {
 
     /// One element at a time stands in memory a second time.
     fn check_elements<M>(&self, facts: &mut ImageFacts<M>, found: &mut Vec<Violation>) {
-        check(&self.whole, format_args!(""), &frame(facts), found);
+        check(&self.frame, format_args!(""), &frame(facts), found);
         self.check_each(NODE, format_args!("/nodes"), facts.nodes.as_deref().unwrap_or_default(), found);
         for (at, image) in facts.images.iter_mut().enumerate() {
             // A sidecar has as many users as there are workloads.
@@ -158,30 +160,34 @@ impl Validator {
             check(compiled, place, part, found);
         }
     }
+}
 
-    /// Validates a document that was read. A newer 1.x may hold words and fields that are not known here.
-    pub fn validate_document(&self, document: &Value) -> Result<Verdict, BadSchema> {
-        let version = document.get("schemaVersion").and_then(Value::as_str).unwrap_or_default();
-        let newer_version = is_newer(version).then(|| version.to_owned());
-        let relaxed = match newer_version {
-            Some(_) => Some(compile(&without_word_lists(facts_schema()), None)?),
-            None => None,
-        };
-        let mut violations = violations(relaxed.as_ref().unwrap_or(&self.whole), format_args!(""), &tape(document));
-        if violations.is_empty() && newer_version.is_none() {
-            match typed(document) {
-                Ok(facts) => violations = rules::violations(&facts),
-                Err(error) => violations.push(Violation { path: String::new(), message: without_place(&error) }),
-            }
+/// Validates a document that was read. A newer 1.x may hold words and fields that are not known here.
+///
+/// # Errors
+/// When the built-in schema is not one: a bug of this program.
+pub fn validate_document(document: &Value) -> Result<Verdict, BadSchema> {
+    let version = document.get("schemaVersion").and_then(Value::as_str).unwrap_or_default();
+    let newer_version = is_newer(version).then(|| version.to_owned());
+    let schema = match newer_version {
+        Some(_) => without_word_lists(facts_schema()),
+        None => facts_schema(),
+    };
+    let mut violations = violations(&compile(&schema, None)?, format_args!(""), &tape(document));
+    if violations.is_empty() && newer_version.is_none() {
+        match typed(document) {
+            Ok(facts) => violations = rules::violations(&facts),
+            Err(error) => violations.push(Violation { path: String::new(), message: without_place(&error) }),
         }
-        violations.truncate(MAX_VIOLATIONS);
-        Ok(Verdict { violations, newer_version })
     }
+    violations.truncate(MAX_VIOLATIONS);
+    Ok(Verdict { violations, newer_version })
+}
 
-    /// JSON pointers to what this program's schema does not know, or does not allow.
-    pub(super) fn unknown(&self, document: &Value) -> Vec<String> {
-        violations(&self.whole, format_args!(""), &tape(document)).into_iter().map(|violation| violation.path).collect()
-    }
+/// JSON pointers to what this program's schema does not know, or does not allow.
+pub(super) fn unknown(document: &Value) -> Result<Vec<String>, BadSchema> {
+    let violations = violations(&compile(&facts_schema(), None)?, format_args!(""), &tape(document));
+    Ok(violations.into_iter().map(|violation| violation.path).collect())
 }
 
 /// Compiles `schema`, which may name others that are in `registry`.
@@ -223,6 +229,15 @@ fn violations(compiled: &Compiled, place: Arguments<'_>, tape: &Tape) -> Vec<Vio
 fn without_place(error: &serde_json::Error) -> String {
     let place = format!(" at line {} column {}", error.line(), error.column());
     error.to_string().replace(&place, "")
+}
+
+/// The schema of a document with arrays of whatever.
+fn without_elements(mut schema: Value) -> Value {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        field.remove("items");
+    }
+    schema
 }
 
 /// The document with its arrays left empty.

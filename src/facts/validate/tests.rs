@@ -3,6 +3,7 @@
 use super::*;
 use crate::facts::document::Time;
 use crate::facts::fixture;
+use crate::image::Platform;
 use crate::resolve::Resolution;
 
 fn sample() -> ImageFacts {
@@ -25,13 +26,12 @@ fn paths(violations: &[Violation]) -> Vec<&str> {
 fn what_is_written_is_valid_both_ways() {
     let (validator, facts) = (Validator::new().unwrap(), sample());
     validator.check(&facts).unwrap();
-    let verdict = validator.validate_document(&serde_json::to_value(&facts).unwrap()).unwrap();
+    let verdict = validate_document(&serde_json::to_value(&facts).unwrap()).unwrap();
     assert_eq!(verdict, Verdict::default());
 }
 
 #[test]
 fn a_broken_document_is_refused_with_its_place() {
-    let validator = Validator::new().unwrap();
     type Breakage = fn(&mut Value);
     let cases: [(&str, Breakage); 9] = [
         ("", |v| drop(v.as_object_mut().unwrap().remove("summary"))),
@@ -47,7 +47,7 @@ fn a_broken_document_is_refused_with_its_place() {
     for (path, breakage) in cases {
         let mut document = serde_json::to_value(sample()).unwrap();
         breakage(&mut document);
-        let verdict = validator.validate_document(&document).unwrap();
+        let verdict = validate_document(&document).unwrap();
         assert_eq!(paths(&verdict.violations), [path]);
     }
 }
@@ -72,8 +72,19 @@ fn a_document_that_breaks_its_own_rules_is_refused() {
         let mut facts = sample();
         breakage(&mut facts);
         assert_eq!(paths(&validator.check(&facts).unwrap_err()), [path]);
-        let verdict = validator.validate_document(&serde_json::to_value(&facts).unwrap()).unwrap();
+        let verdict = validate_document(&serde_json::to_value(&facts).unwrap()).unwrap();
         assert_eq!(paths(&verdict.violations), [path]);
+    }
+}
+
+#[test]
+fn what_arrays_hold_is_checked_by_itself() {
+    let schema = facts_schema();
+    let fields = schema["properties"].as_object().unwrap().values();
+    let elements: Vec<&str> = fields.filter_map(|field| field["items"]["$ref"].as_str()).collect();
+    assert!(elements.len() >= 6, "{elements:?}");
+    for element in elements {
+        assert!(PARTS.contains(&element.strip_prefix("#/$defs/").unwrap()), "{element}");
     }
 }
 
@@ -84,20 +95,22 @@ fn elements_are_checked_while_writing() {
     facts.schema_version = "one".to_owned();
     assert_eq!(paths(&validator.check(&facts).unwrap_err()), ["/schemaVersion"]);
     let mut facts = sample();
+    facts.nodes.as_mut().unwrap()[1].platform = Platform::new("linux", "", None);
+    assert_eq!(paths(&validator.check(&facts).unwrap_err()), ["/nodes/1/platform"]);
+    let mut facts = sample();
     facts.run.generated_at = Time(jiff::Timestamp::MAX);
     validator.check(&facts).unwrap();
 }
 
 #[test]
 fn a_newer_minor_version_may_know_more_words() {
-    let validator = Validator::new().unwrap();
     let mut document = serde_json::to_value(sample()).unwrap();
     document["images"][0]["status"] = json!("half-resolved");
     document["images"][0]["flavour"] = json!(7);
-    assert_eq!(paths(&validator.validate_document(&document).unwrap().violations), ["/images/0/status"]);
+    assert_eq!(paths(&validate_document(&document).unwrap().violations), ["/images/0/status"]);
     document["schemaVersion"] = json!("1.7");
-    let verdict = validator.validate_document(&document).unwrap();
+    let verdict = validate_document(&document).unwrap();
     assert_eq!(verdict, Verdict { violations: Vec::new(), newer_version: Some("1.7".to_owned()) });
     document["images"][0]["status"] = json!(7);
-    assert_eq!(paths(&validator.validate_document(&document).unwrap().violations), ["/images/0/status"]);
+    assert_eq!(paths(&validate_document(&document).unwrap().violations), ["/images/0/status"]);
 }

@@ -210,8 +210,8 @@ impl Learned {
         if top.is_some() {
             shared.documents.stored.keep_seen(&want.reference, &named, &parsed.media_type).await;
         }
-        let known = self.read_named(shared, source, want, (named, &parsed)).await;
-        self.ask_for_running(shared, source, want, Some(&known)).await;
+        self.read_named(shared, source, want, (named, &parsed)).await;
+        self.ask_for_running(shared, source, want, Some(&parsed)).await;
     }
 
     /// Reads what is wanted of the document that the reference names.
@@ -221,11 +221,15 @@ impl Learned {
         source: Source<'_>,
         want: &Want,
         (named, parsed): (Named, &Parsed),
-    ) -> Known {
-        let digest = named.digest.clone();
-        self.named = Some(named);
-        self.manifests.read(&shared.documents, source, &digest, parsed, &want.platforms).await;
-        Known::of(&digest, parsed, &self.manifests.configs, self.manifests.is_complete)
+    ) {
+        let named = self.named.insert(named);
+        self.manifests.read(&shared.documents, source, &named.digest, parsed, &want.platforms).await;
+    }
+
+    /// What is known of what the reference names, which is `parsed`.
+    fn known<'a>(&'a self, parsed: &'a Parsed) -> Option<Known<'a>> {
+        let named = self.named.as_ref()?;
+        Some(Known::of(&named.digest, parsed, &self.manifests))
     }
 
     /// With `--fallback cached`: what the reference named when its registry could be asked last. No request is made.
@@ -237,10 +241,11 @@ impl Learned {
         let (repository, credential) = (want.reference.repository(), &Credential::Anonymous);
         let source = Source { session, repository, credential, is_offline: true };
         let Ok(parsed) = shared.documents.manifest(source, &named.digest).await else { return };
-        let known = self.read_named(shared, source, want, (named, &parsed)).await;
+        self.read_named(shared, source, want, (named, &parsed)).await;
+        let known = self.known(&parsed);
         // That what runs could not be looked up needs no word of its own: nothing could be.
-        let (running, _) = classify(&shared.documents, source, &want.running, &want.platforms, Some(&known)).await;
-        self.running = running.into_iter().collect();
+        let (running, _) = classify(&shared.documents, source, &want.running, &want.platforms, known.as_ref()).await;
+        self.running = running;
         for running in self.running.values_mut() {
             // An old answer does not say what the reference has come to name since.
             running.matches_resolved = running.matches_resolved.filter(|matches| *matches);
@@ -257,11 +262,13 @@ impl Learned {
         self.failures.extend(failures);
     }
 
-    async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, known: Option<&Known>) {
+    /// Classifies the digests that run. Without `named` the reference names nothing.
+    async fn ask_for_running(&mut self, shared: &Shared, source: Source<'_>, want: &Want, named: Option<&Parsed>) {
         let is_new = |(digest, reported): &(&Digest, &ReportedAs)| self.looked_up.get(digest) != Some(reported);
         let new: SortedMap<Digest, ReportedAs> =
             want.running.iter().filter(is_new).map(|(digest, reported)| (digest.clone(), *reported)).collect();
-        let (running, failures) = classify(&shared.documents, source, &new, &want.platforms, known).await;
+        let known = named.and_then(|parsed| self.known(parsed));
+        let (running, failures) = classify(&shared.documents, source, &new, &want.platforms, known.as_ref()).await;
         self.running.extend(running);
         self.looked_up.extend(new);
         self.failures.extend(failures);

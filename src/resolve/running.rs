@@ -1,46 +1,54 @@
 //! What the digests are that run: by what was read anyway, else by asking the registry. Never by guess.
 
-use std::collections::HashMap;
-
 use futures::future::join_all;
 
 use super::documents::{Documents, Parsed, Source};
 use super::manifests::Manifests;
 use super::{RunningDigest, WantedPlatforms};
 use crate::cluster::inventory::ReportedAs;
-use crate::image::{Digest, Failure, MediaType, Outline};
+use crate::image::{Digest, Failure, Index, MediaType, Outline};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::{DigestKind, ErrorClass};
 
 /// What is known of the document that a reference names.
-pub(super) struct Known {
-    /// every digest that belongs to it
-    digests: HashMap<Digest, DigestKind>,
+pub(super) struct Known<'a> {
+    named: (&'a Digest, DigestKind),
+    /// it, if that is what it is
+    index: Option<&'a Index>,
+    /// the configs that were read
+    configs: &'a SortedSet<Digest>,
     /// whether every wanted platform's manifest and config was read
     is_complete: bool,
 }
 
-impl Known {
-    /// Of a reference that names `parsed`: its own digest, an index's entries, and the `configs` that were read.
-    pub(super) fn of(named: &Digest, parsed: &Parsed, configs: &SortedSet<Digest>, is_complete: bool) -> Self {
-        let mut digests: HashMap<Digest, DigestKind> =
-            configs.iter().map(|digest| (digest.clone(), DigestKind::Config)).collect();
-        if let Outline::Index(index) = &*parsed.outline {
-            digests.extend(index.entries.iter().map(|entry| {
-                let kind = match MediaType::parse(&entry.descriptor.media_type) {
-                    MediaType::OciIndex | MediaType::DockerList => DigestKind::Index,
-                    _ => DigestKind::Manifest,
-                };
-                (entry.descriptor.digest.clone(), kind)
-            }));
-        }
-        digests.insert(named.clone(), parsed.digest_kind());
-        Self { digests, is_complete }
+impl<'a> Known<'a> {
+    /// Of a reference that names `parsed`, of which `manifests` were read.
+    pub(super) fn of(named: &'a Digest, parsed: &'a Parsed, manifests: &'a Manifests) -> Self {
+        let index = match &*parsed.outline {
+            Outline::Index(index) => Some(index),
+            Outline::Image(_) | Outline::Artifact(_) | Outline::Legacy { .. } => None,
+        };
+        let Manifests { configs, is_complete, .. } = manifests;
+        Self { named: (named, parsed.digest_kind()), index, configs, is_complete: *is_complete }
+    }
+
+    /// Every digest that belongs to it: the configs, an index's entries, and its own. Of several words on one the last
+    /// counts.
+    fn digests(&self) -> impl Iterator<Item = (&'a Digest, DigestKind)> {
+        let configs = self.configs.iter().map(|digest| (digest, DigestKind::Config));
+        let entries = self.index.into_iter().flat_map(|index| &index.entries).map(|entry| {
+            let kind = match MediaType::parse(&entry.descriptor.media_type) {
+                MediaType::OciIndex | MediaType::DockerList => DigestKind::Index,
+                _ => DigestKind::Manifest,
+            };
+            (&entry.descriptor.digest, kind)
+        });
+        configs.chain(entries).chain([self.named])
     }
 
     /// Whether `outline` is that of a known image, packed anew: its config is a known one.
     fn is_same_image(&self, outline: &Outline) -> bool {
-        outline.config().is_some_and(|config| self.digests.contains_key(&config.digest))
+        outline.config().is_some_and(|config| self.digests().any(|(digest, _)| *digest == config.digest))
     }
 }
 
@@ -54,18 +62,21 @@ pub(super) async fn classify(
     source: Source<'_>,
     running: &SortedMap<Digest, ReportedAs>,
     wanted: &WantedPlatforms,
-    known: Option<&Known>,
-) -> (Vec<(Digest, RunningDigest)>, Vec<Failure>) {
-    let classified = join_all(running.iter().map(async |(digest, reported)| {
-        let named = known.and_then(|known| known.digests.get(digest));
-        let (running, failures) = match named {
-            Some(kind) => (RunningDigest { kind: *kind, matches_resolved: Some(true), gone: false }, Vec::new()),
-            None => ask(documents, source, (digest, *reported), wanted, known).await,
-        };
+    known: Option<&Known<'_>>,
+) -> (SortedMap<Digest, RunningDigest>, Vec<Failure>) {
+    let runs = |(digest, kind): (&Digest, DigestKind)| {
+        let of_it = RunningDigest { kind, matches_resolved: Some(true), gone: false };
+        running.contains_key(digest).then(|| (digest.clone(), of_it))
+    };
+    let mut classified: SortedMap<_, _> = known.into_iter().flat_map(Known::digests).filter_map(runs).collect();
+    let others = running.iter().filter(|(digest, _)| !classified.contains_key(*digest));
+    let asked = join_all(others.map(async |(digest, reported)| {
+        let (running, failures) = ask(documents, source, (digest, *reported), wanted, known).await;
         ((digest.clone(), running), failures)
     }));
-    let (running, failures): (Vec<_>, Vec<_>) = classified.await.into_iter().unzip();
-    (running, failures.into_iter().flatten().collect())
+    let (asked, failures): (Vec<_>, Vec<_>) = asked.await.into_iter().unzip();
+    classified.extend(asked);
+    (classified, failures.into_iter().flatten().collect())
 }
 
 /// Asks the registry what `digest` is, and reads what is wanted of it.
@@ -74,7 +85,7 @@ async fn ask(
     source: Source<'_>,
     (digest, reported): (&Digest, ReportedAs),
     wanted: &WantedPlatforms,
-    known: Option<&Known>,
+    known: Option<&Known<'_>>,
 ) -> (RunningDigest, Vec<Failure>) {
     match documents.running(source, digest).await {
         Ok(parsed) => {

@@ -27,14 +27,13 @@ impl Variables {
     /// See [`LocalSources::check_hosts`](super::LocalSources::check_hosts).
     pub(super) fn check_hosts<'a>(&self, hosts: impl IntoIterator<Item = &'a str>) -> Result<(), CredentialsError> {
         let mut known: BTreeMap<String, &str> = BTreeMap::new();
-        for second in hosts {
-            let stem = stem(second);
-            if let Some(first) = known.insert(stem.clone(), second)
+        for second in hosts.into_iter().filter(|host| self.is_set_for(host)) {
+            let variable = format!("{}_", stem(second).collect::<String>());
+            if let Some(first) = known.insert(variable.clone(), second)
                 && first != second
-                && self.is_set_for(second)
             {
                 let (first, second) = (first.to_owned(), second.to_owned());
-                return Err(CredentialsError::Ambiguous { variable: format!("{stem}_"), first, second });
+                return Err(CredentialsError::Ambiguous { variable, first, second });
             }
         }
         Ok(())
@@ -42,30 +41,39 @@ impl Variables {
 
     /// Whether a variable's name stands for `host`.
     pub(super) fn is_set_for(&self, host: &str) -> bool {
-        let stem = stem(host);
-        ["USERNAME", "PASSWORD", "TOKEN"].iter().any(|end| self.0.contains_key(&format!("{stem}_{end}")))
+        ["_USERNAME", "_PASSWORD", "_TOKEN"].iter().any(|end| self.of_host(host, end).is_some())
+    }
+
+    /// The variable for `host` with this end, and its name.
+    fn of_host(&self, host: &str, end: &str) -> Option<(&str, &SecretString)> {
+        // There are few, if any, and images by the thousand: names are compared rather than made.
+        let is_it = |name: &str| name.strip_suffix(end).is_some_and(|name| stem(host).eq(name.chars()));
+        self.0.iter().map(|(name, value)| (name.as_str(), value)).find(|(name, _)| is_it(name))
     }
 
     /// What the variables have for `registry`.
     pub(super) fn candidates(&self, registry: &str) -> Vec<Candidate> {
-        let stem = stem(registry);
         let mut found = Vec::new();
-        let mut add = |credential: Option<Credential>, name: String| {
-            found.extend(credential.map(|credential| candidate(credential, AccessSource::Environment, name)));
+        let mut add = |credential: Option<Credential>, name: &str| {
+            found.extend(credential.map(|it| candidate(it, AccessSource::Environment, name.to_owned())));
         };
-        let (username, password) = (format!("{stem}_USERNAME"), format!("{stem}_PASSWORD"));
-        add(self.login(&username, &password), password);
-        let token = format!("{stem}_TOKEN");
-        add(self.0.get(&token).cloned().map(Credential::BearerToken), token);
+        if let Some((_, username)) = self.of_host(registry, "_USERNAME")
+            && let Some((name, password)) = self.of_host(registry, "_PASSWORD")
+        {
+            add(Some(login(username, password)), name);
+        }
+        if let Some((name, token)) = self.of_host(registry, "_TOKEN") {
+            add(Some(Credential::BearerToken(token.clone())), name);
+        }
         match registry {
-            DOCKER_HUB => add(self.login("DOCKER_USERNAME", "DOCKER_PASSWORD"), "DOCKER_PASSWORD".to_owned()),
+            DOCKER_HUB => add(self.login("DOCKER_USERNAME", "DOCKER_PASSWORD"), "DOCKER_PASSWORD"),
             // GitHub's registry takes any user name beside a token.
             "ghcr.io" => add(
                 self.login("GITHUB_ACTOR", "GITHUB_TOKEN").or_else(|| {
                     let password = self.0.get("GITHUB_TOKEN").cloned()?;
                     Some(Credential::Password { username: "x-access-token".to_owned(), password })
                 }),
-                "GITHUB_TOKEN".to_owned(),
+                "GITHUB_TOKEN",
             ),
             _ => {}
         }
@@ -73,13 +81,16 @@ impl Variables {
     }
 
     fn login(&self, username: &str, password: &str) -> Option<Credential> {
-        let username = self.0.get(username)?.expose_secret().to_owned();
-        Some(Credential::Password { username, password: self.0.get(password)?.clone() })
+        Some(login(self.0.get(username)?, self.0.get(password)?))
     }
 }
 
+fn login(username: &SecretString, password: &SecretString) -> Credential {
+    Credential::Password { username: username.expose_secret().to_owned(), password: password.clone() }
+}
+
 /// What the variables for `host` begin with: `REGISTRY_R_EXAMPLE_COM_5000`.
-fn stem(host: &str) -> String {
+fn stem(host: &str) -> impl Iterator<Item = char> {
     let name = host.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
-    format!("REGISTRY_{}", name.collect::<String>())
+    "REGISTRY_".chars().chain(name)
 }

@@ -231,9 +231,11 @@ impl Session {
 impl Shared {
     /// What all images of a registry share.
     pub(super) fn host(&self, name: &str) -> Arc<Host> {
-        let own = self.settings_of(name).and_then(|host| host.per_registry);
-        let limits = &self.wire.limits;
-        self.hosts.get(name, || Host::new(name, own.or(limits.per_registry).unwrap_or(limits.concurrency)))
+        self.hosts.get(name, || {
+            let own = self.settings_of(name).and_then(|host| host.per_registry);
+            let limits = &self.wire.limits;
+            Host::new(name, own.or(limits.per_registry).unwrap_or(limits.concurrency))
+        })
     }
 
     /// Who asks `source`: what is for the registry goes to the registry alone.

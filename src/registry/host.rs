@@ -62,8 +62,7 @@ pub(super) struct Pauses(Mutex<HashMap<String, Instant>>);
 impl Pauses {
     /// Until when the server at `origin` is not to be asked.
     pub(super) fn until(&self, origin: &str) -> Option<Instant> {
-        let now = Instant::now();
-        lock(&self.0).get(origin).copied().filter(|until| *until > now)
+        lock(&self.0).get(origin).copied().filter(|until| *until > Instant::now())
     }
 
     /// Leaves the server at `origin` in peace until then. Returns whether that begins a pause: several requests in
@@ -84,7 +83,13 @@ pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 impl Hosts {
     /// The registry `name`, made by `make` when it is asked for the first time.
     pub(super) fn get(&self, name: &str, make: impl FnOnce() -> Host) -> Arc<Host> {
-        Arc::clone(lock(&self.0).entry(name.to_owned()).or_insert_with(|| Arc::new(make())))
+        let mut known = lock(&self.0);
+        if let Some(host) = known.get(name) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(make());
+        known.insert(name.to_owned(), Arc::clone(&host));
+        host
     }
 
     /// How each registry fared, sorted by host.

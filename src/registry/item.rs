@@ -152,20 +152,20 @@ impl<'a> Item<'a> {
     ) -> Result<(T, Answer), Trouble> {
         let login = Login::of(self.credential);
         let pull = self.begin_pull(caller, source, &login)?;
-        let no_url = NoSource::NoHost(source.host.clone());
-        let mut outcome = Err(Trouble::Final(self.nobody(&no_url).into()));
+        let mut outcome = None;
         let mut first_word = source.endpoint.first_word().await;
         for origin in source.endpoint.origins() {
             let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
-            outcome = self.send(caller, tokens, source, (url, login)).await;
-            if is_understood(&source.endpoint, origin, outcome.as_ref().map(|authorized| &authorized.answer)) {
+            let sent = outcome.insert(self.send(caller, tokens, source, (url, login)).await);
+            if is_understood(&source.endpoint, origin, sent.as_ref().map(|authorized| &authorized.answer)) {
                 break;
             }
             // Others need not wait for the answer when only one protocol is left.
             first_word = first_word.filter(|_| source.endpoint.origins().len() > 1);
         }
         first_word.into_iter().for_each(FirstWord::said);
-        let authorized = outcome?;
+        let no_url = || Trouble::Final(self.nobody(&NoSource::NoHost(source.host.clone())).into());
+        let authorized = outcome.unwrap_or_else(|| Err(no_url()))?;
         if source.via == Via::Registry {
             caller.host.quotas.note(&login, &authorized.answer.headers, pull);
         }

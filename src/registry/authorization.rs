@@ -86,9 +86,9 @@ pub(super) async fn authorized(
     loop {
         let answer = exchange(caller, &ask).await?;
         // Only the registry itself may ask for a credential, not whom it redirects to.
-        let own = answer.url.origin() == ask.url.origin();
+        let is_own = || answer.url.origin() == ask.url.origin();
         let demanded =
-            (answer.status == StatusCode::UNAUTHORIZED && own && !last).then(|| Challenge::of(&answer.headers));
+            (answer.status == StatusCode::UNAUTHORIZED && !last && is_own()).then(|| Challenge::of(&answer.headers));
         match demanded.flatten() {
             Some(Challenge::Bearer(request)) => {
                 let demand = Demand {

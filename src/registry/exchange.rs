@@ -102,19 +102,20 @@ impl Answer {
 
 /// Sends `ask` and follows where it is redirected to, as far as that is safe.
 pub(super) async fn exchange(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
-    let mut ask = ask.clone();
+    let mut ask = Cow::Borrowed(ask);
     for _ in 0..=MAX_REDIRECTS {
         let answer = hop(caller, &ask).await?;
         // What a form holds is meant for one server.
         let Some(location) = answer.redirect().filter(|_| ask.form.is_none()) else { return Ok(answer) };
         let target = safety::redirect(&ask.url, answer.reach, location)
             .map_err(|why| Fault::refused(&answer.origin(), "a redirect", &why))?;
-        if target.origin() != ask.url.origin() {
-            ask.authorization = None;
-            ask.headers.clear();
-            ask.guard = Guard::SentBy(answer.reach);
+        let next = ask.to_mut();
+        if target.origin() != next.url.origin() {
+            next.authorization = None;
+            next.headers.clear();
+            next.guard = Guard::SentBy(answer.reach);
         }
-        ask.url = target;
+        next.url = target;
     }
     const REMEDY: &str = "check the registry's settings";
     Err(Fault::final_answer(ErrorClass::Refused, &origin(&ask.url), "is the end of too many redirects", REMEDY))
@@ -128,7 +129,7 @@ async fn hop(caller: Caller<'_>, ask: &Ask) -> Result<Answer, Fault> {
     let route = caller.wire.transport.route(&ask.url, ask.guard);
     let client = caller.wire.transport.client(route).map_err(|error| connection_fault(&error, &ask.url))?;
     let request = client.request(ask.method.clone(), ask.url.clone()).headers(ask.headers.clone());
-    let mut request = request.header(header::ACCEPT, ask.accept);
+    let mut request = request.header(header::ACCEPT, HeaderValue::from_static(ask.accept));
     if let Some(authorization) = &ask.authorization {
         request = request.header(header::AUTHORIZATION, authorization);
     }

@@ -45,8 +45,8 @@ pub(super) struct Key {
 #[derive(Default)]
 pub(super) struct Tokens {
     slots: Mutex<HashMap<Key, Arc<Slot>>>,
-    /// servers that take user name and password themselves
-    basic: Mutex<HashSet<(String, Login)>>,
+    /// servers that take user name and password themselves, by login
+    basic: Mutex<HashMap<Login, HashSet<String>>>,
 }
 
 /// The place for one token. Whoever holds its lock is the only one to ask for it.
@@ -95,7 +95,7 @@ impl Tokens {
         if let Credential::BearerToken(token) = credential {
             return authorization::bearer(token.expose_secret());
         }
-        if lock(&self.basic).contains(&(key.origin.clone(), key.login)) {
+        if lock(&self.basic).get(&key.login).is_some_and(|origins| origins.contains(&key.origin)) {
             return authorization::basic(credential);
         }
         let slot = lock(&self.slots).get(key).cloned()?;
@@ -107,7 +107,7 @@ impl Tokens {
 
     /// Notes that a server takes user name and password itself.
     pub(super) fn takes_basic(&self, key: &Key) {
-        lock(&self.basic).insert((key.origin.clone(), key.login));
+        lock(&self.basic).entry(key.login).or_default().insert(key.origin.clone());
     }
 
     /// The token that `demand` asks for: the one that is kept, unless that is what was refused; else a new one.

@@ -8,11 +8,12 @@
 //! bears it counts for the server that it goes to, be that a mirror, a token server or where blobs lie: trouble there
 //! says nothing of the others.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use indexmap::IndexMap;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -35,11 +36,18 @@ struct State {
     asked: u64,
     /// turns given so far
     given: u64,
-    registries: HashMap<String, Share>,
+    registries: IndexMap<String, Share>,
     /// by origin
-    servers: HashMap<String, Window>,
-    /// those who wait, by the registry and the server
-    lines: BTreeMap<(String, String), Line>,
+    servers: IndexMap<String, Window>,
+    /// those who wait
+    lines: BTreeMap<Place, Line>,
+}
+
+/// Where a turn counts: the registry and the server, as they are numbered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    registry: usize,
+    server: usize,
 }
 
 /// What a registry has of all turns.
@@ -81,8 +89,7 @@ pub(super) struct Wish<'a> {
 /// The right to make one request; it is given back when this is dropped.
 pub(super) struct Turn {
     turns: Arc<Turns>,
-    registry: String,
-    origin: String,
+    place: Place,
     nth: Nth,
     sign: Sign,
 }
@@ -91,7 +98,7 @@ impl Turns {
     /// At most `all` requests at once.
     pub(super) fn new(all: usize) -> Arc<Self> {
         let all = all.max(1);
-        let (registries, servers, lines) = (HashMap::new(), HashMap::new(), BTreeMap::new());
+        let (registries, servers, lines) = (IndexMap::new(), IndexMap::new(), BTreeMap::new());
         Arc::new(Self(Mutex::new(State { all, free: all, asked: 0, given: 0, registries, servers, lines })))
     }
 
@@ -113,8 +120,8 @@ impl Turns {
         loop {
             // The lock is not held while a turn is sent: whoever went away in this very moment drops it.
             let next = lock(&self.0).choose();
-            let Some((sender, registry, origin, nth)) = next else { return };
-            drop(sender.send(Turn { turns: Arc::clone(self), registry, origin, nth, sign: Sign::Nothing }));
+            let Some((sender, place, nth)) = next else { return };
+            drop(sender.send(Turn { turns: Arc::clone(self), place, nth, sign: Sign::Nothing }));
         }
     }
 }
@@ -126,7 +133,7 @@ impl Turn {
             if let Ok(answer) = timeout(FIRST_ANSWER, &mut answer).await {
                 return answer;
             }
-            lock(&self.turns.0).servers.get_mut(&self.origin).into_iter().for_each(Window::open);
+            lock(&self.turns.0).window(self.place).into_iter().for_each(Window::open);
             self.turns.give();
         }
         answer.await
@@ -136,7 +143,7 @@ impl Turn {
     /// however seldom.
     pub(super) fn keep(mut self, until: Instant) {
         let sign = std::mem::replace(&mut self.sign, Sign::Nothing);
-        let is_crowded = lock(&self.turns.0).servers.get_mut(&self.origin).is_some_and(|window| {
+        let is_crowded = lock(&self.turns.0).window(self.place).is_some_and(|window| {
             let is_crowded = window.is_crowded();
             window.note(self.nth, sign);
             is_crowded
@@ -183,43 +190,55 @@ impl State {
         let Wish { registry, limit, origin, has_begun } = wish;
         self.asked += 1;
         let new = || Share { limit: limit.max(1), in_flight: 0, served: 0 };
-        self.registries.entry(registry.to_owned()).or_insert_with(new);
         let window = if origin.starts_with("https:") { Window::shy } else { Window::new };
-        self.servers.entry(origin.to_owned()).or_insert_with(|| window(self.all));
-        let line = self.lines.entry((registry.to_owned(), origin.to_owned())).or_default();
+        let place = Place {
+            registry: number(&mut self.registries, registry, new),
+            server: number(&mut self.servers, origin, || window(self.all)),
+        };
+        let line = self.lines.entry(place).or_default();
         line.queue(has_begun).push_back(Waiting { number: self.asked, sender });
     }
 
-    fn choose(&mut self) -> Option<(oneshot::Sender<Turn>, String, String, Nth)> {
+    fn choose(&mut self) -> Option<(oneshot::Sender<Turn>, Place, Nth)> {
         if self.free == 0 {
             return None;
         }
         self.lines.retain(|_, line| line.is_waiting());
         let (registries, servers) = (&self.registries, &self.servers);
         let open = self.lines.iter().filter_map(|(place, line)| {
-            let share = registries.get(&place.0).filter(|share| share.in_flight < share.limit)?;
-            let has_room = servers.get(&place.1).is_some_and(Window::has_room);
-            has_room.then(|| ((share.in_flight, share.served, line.rank()), place))
+            let (_, share) = registries.get_index(place.registry).filter(|(_, share)| share.in_flight < share.limit)?;
+            let has_room = servers.get_index(place.server).is_some_and(|(_, window)| window.has_room());
+            has_room.then(|| ((share.in_flight, share.served, line.rank()), *place))
         });
-        let (registry, origin) = open.min()?.1.clone();
-        let line = self.lines.get_mut(&(registry.clone(), origin.clone()))?;
+        let (_, place) = open.min()?;
+        let line = self.lines.get_mut(&place)?;
         let waiting = line.begun.pop_front().or_else(|| line.others.pop_front())?;
-        let (share, window) = (self.registries.get_mut(&registry)?, self.servers.get_mut(&origin)?);
+        let nth = self.window(place)?.begin();
+        let (_, share) = self.registries.get_index_mut(place.registry)?;
         self.free -= 1;
         self.given += 1;
         (share.in_flight, share.served) = (share.in_flight + 1, self.given);
-        Some((waiting.sender, registry, origin, window.begin()))
+        Some((waiting.sender, place, nth))
+    }
+
+    fn window(&mut self, place: Place) -> Option<&mut Window> {
+        self.servers.get_index_mut(place.server).map(|(_, window)| window)
     }
 
     fn take_back(&mut self, turn: &Turn) {
         self.free += 1;
-        if let Some(share) = self.registries.get_mut(&turn.registry) {
+        if let Some((_, share)) = self.registries.get_index_mut(turn.place.registry) {
             share.in_flight -= 1;
         }
-        if let Some(window) = self.servers.get_mut(&turn.origin) {
+        if let Some(window) = self.window(turn.place) {
             window.end(turn.nth, turn.sign);
         }
     }
+}
+
+/// The number of `name`, which comes in with `new` when it is not known yet.
+fn number<T>(known: &mut IndexMap<String, T>, name: &str, new: impl FnOnce() -> T) -> usize {
+    known.get_index_of(name).unwrap_or_else(|| known.insert_full(name.to_owned(), new()).0)
 }
 
 impl Drop for Turn {

@@ -64,7 +64,7 @@ pub(super) struct Shelf<K, V> {
     pub(super) done: OnceMap<K, V>,
     /// how many of these there may be
     most: usize,
-    flights: OnceMap<(String, K), V>,
+    flights: OnceMap<(Arc<str>, K), V>,
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
@@ -73,18 +73,18 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
     }
 
     /// What is there for `key`, else what `fetch` brings from the registry of `source`.
-    async fn get_or_fetch(
+    async fn get_or_fetch<F: Future<Output = Result<V, Failure>>>(
         &self,
         source: Source<'_>,
         key: K,
-        fetch: impl Future<Output = Result<V, Failure>>,
+        fetch: impl FnOnce() -> F,
     ) -> Result<V, Failure> {
         if let Some(done) = self.done.get(&key) {
             return Ok(done);
         }
-        let flight = (source.repository.registry().to_owned(), key.clone());
+        let flight = (source.repository.registry().into(), key.clone());
         // On the heap: each layer would hold a request's large state once more, and poll it on the stack.
-        let fetched = self.flights.get_or_try(flight.clone(), Box::pin(fetch)).await?;
+        let fetched = self.flights.get_or_try(flight.clone(), Box::pin(fetch())).await?;
         // One stands for all who fetched it: what is added to it is added for all.
         let kept = if self.done.len() < self.most { self.done.offer(key, fetched) } else { fetched };
         // Who comes later finds it on the shelf.
@@ -108,14 +108,13 @@ impl Documents {
 
     /// The manifest or index that `digest` names, which a registry named in this run.
     pub(super) async fn manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
-        let read = Box::pin(self.read_manifest(source, digest));
-        self.manifests.get_or_fetch(source, digest.clone(), read).await
+        self.manifests.get_or_fetch(source, digest.clone(), || self.read_manifest(source, digest)).await
     }
 
     /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
     pub(super) async fn running(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
         let Source { session, repository, credential, is_offline } = source;
-        let confirm_or_fetch = Box::pin(async {
+        let confirm_or_fetch = || async {
             let is_confirmed = is_offline
                 || self.stored.has(digest).await
                     && head(session, repository, digest.as_str(), credential).await?.is_some();
@@ -123,7 +122,7 @@ impl Documents {
                 true => self.read_manifest(source, digest).await,
                 false => self.fetch_manifest(source, digest).await,
             }
-        });
+        };
         self.manifests.get_or_fetch(source, digest.clone(), confirm_or_fetch).await
     }
 
@@ -168,7 +167,7 @@ impl Documents {
     }
 
     async fn config(&self, source: Source<'_>, descriptor: &Descriptor) -> Result<Arc<ImageConfig>, Failure> {
-        let fetch = Box::pin(async {
+        let fetch = || async {
             if let Some(config) = self.stored.config(descriptor).await {
                 return Ok(Arc::new(config));
             }
@@ -178,7 +177,7 @@ impl Documents {
                 ImageConfig::parse(&fetched.bytes).map_err(|error| invalid(ErrorStage::Config, &fetched, &error))?;
             self.stored.keep(&descriptor.digest, "", &fetched.bytes).await;
             Ok(Arc::new(config))
-        });
+        };
         self.configs.get_or_fetch(source, (descriptor.digest.clone(), descriptor.size), fetch).await
     }
 }

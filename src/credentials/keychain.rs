@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::future::join_all;
 
 use super::pull_secrets::PullSecrets;
 use super::{Candidate, Credential, CredentialsError, Keyring, LocalSources, PullSecretReader};
@@ -66,21 +66,23 @@ impl Keychain {
     pub async fn candidates(&self, repository: &Repository, contexts: &SortedSet<PullContext>) -> Candidates {
         let mut ordered: Vec<&PullContext> = contexts.iter().collect();
         ordered.sort_by_key(|context| !context.failing);
-        let reads: Vec<_> = ordered.iter().map(|context| self.matches(repository, context)).collect();
-        let matches: Vec<ContextMatches> = futures::stream::iter(reads).buffered(CONTEXTS_AT_ONCE).collect().await;
-
         let mut found = Candidates::default();
-        let mut places = Vec::new();
-        for context in &matches {
-            places.push(context.candidates.iter().map(|candidate| found.add(candidate.clone())).collect::<Vec<_>>());
-            context.failures.iter().for_each(|failure| found.add_failure(failure.clone()));
+        // What is there for a context, and whether the kubelet tries to pull without a credential.
+        let (mut failing, mut kubelet) = (Vec::new(), ordered.is_empty());
+        for contexts in ordered.chunks(CONTEXTS_AT_ONCE) {
+            let matches = join_all(contexts.iter().map(|context| self.matches(repository, context))).await;
+            for (context, ContextMatches { candidates, failures, is_closed }) in contexts.iter().zip(matches) {
+                let nothing_matched = candidates.is_empty() && !is_closed;
+                kubelet |= nothing_matched;
+                let places: Vec<usize> = candidates.into_iter().map(|candidate| found.add(candidate)).collect();
+                failures.into_iter().for_each(|failure| found.add_failure(failure));
+                failing.extend(context.failing.then_some((places, nothing_matched)));
+            }
         }
         let (local, failures) = self.local.candidates(repository).await;
         found.list.extend(local);
         failures.into_iter().for_each(|failure| found.add_failure(failure));
 
-        let nothing_matched = |context: &ContextMatches| context.candidates.is_empty() && !context.is_closed;
-        let kubelet = matches.is_empty() || matches.iter().any(nothing_matched);
         let anonymous = found.list.len();
         found.list.push(Candidate {
             credential: Credential::Anonymous,
@@ -89,10 +91,8 @@ impl Keychain {
             namespace: None,
             kubelet,
         });
-        let failing = ordered.iter().zip(&matches).zip(places).filter(|((context, _), _)| context.failing);
-        found.failing = failing
-            .map(|((_, context), places)| if nothing_matched(context) { vec![anonymous] } else { places })
-            .collect();
+        let tried = |(places, nothing_matched)| if nothing_matched { vec![anonymous] } else { places };
+        found.failing = failing.into_iter().map(tried).collect();
         found
     }
 

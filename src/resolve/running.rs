@@ -106,3 +106,34 @@ async fn ask(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+    const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    #[test]
+    fn a_digest_is_what_is_said_of_it_last() {
+        let [named, nested, child, config, both] =
+            ["named", "nested", "child", "config", "both"].map(|it| Digest::of(it.as_bytes()));
+        let entries = [(&nested, INDEX), (&child, MANIFEST), (&both, INDEX), (&both, MANIFEST), (&named, MANIFEST)]
+            .map(|(digest, kind)| serde_json::json!({"mediaType": kind, "digest": digest.as_str(), "size": 1}));
+        let document = serde_json::json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+        let parsed = Parsed::parse(document.as_bytes(), Some(INDEX)).unwrap();
+        let mut manifests = Manifests::default();
+        manifests.configs.extend([config.clone(), both.clone()]);
+        let kinds: SortedMap<_, _> = Known::of(&named, &parsed, &manifests).digests().collect();
+        for (digest, expected) in [
+            (&named, DigestKind::Index),
+            (&nested, DigestKind::Index),
+            (&child, DigestKind::Manifest),
+            (&config, DigestKind::Config),
+            (&both, DigestKind::Manifest),
+        ] {
+            assert_eq!(kinds.get(&digest), Some(&expected), "{digest}");
+        }
+        assert_eq!(kinds.len(), 5);
+    }
+}

@@ -139,6 +139,11 @@ impl Reference {
         self.0.digest.as_ref()
     }
 
+    /// Whether `text` can be a tag.
+    pub fn is_tag(text: &str) -> bool {
+        check_tag(text).is_ok()
+    }
+
     /// What a registry is asked for: the digest where there is one, else the tag.
     pub fn target(&self) -> &str {
         match (self.digest(), self.tag()) {

@@ -13,7 +13,7 @@ use super::caller::{Account, Caller, Wire};
 use super::endpoint::Admission;
 use super::exchange::Answer;
 use super::host::{Host, Hosts, Pauses};
-use super::item::{Item, Target};
+use super::item::{Item, Target, name_of};
 use super::options::{HostOptions, RegistryOptions, RegistrySetupError};
 use super::sources::{Directory, Source};
 use super::tokens::Tokens;
@@ -177,7 +177,7 @@ impl Session {
         descriptor: &Descriptor,
         credential: &Credential,
     ) -> Result<Fetched, Failure> {
-        let name = format!("{repository}@{}", descriptor.digest);
+        let name = name_of(repository, "@", descriptor.digest.as_str());
         let item = Item::config(&name, repository, &descriptor.digest, credential);
         let verified = |answer: &Answer| verify::content(&answer.body, descriptor).map(|()| descriptor.digest.clone());
         Ok(self.fetch(&item, verified).await?.into())
@@ -248,7 +248,7 @@ impl Shared {
 
     /// What was given for a mirror's very host.
     pub(super) fn mirrors_own(&self, source: &Source) -> Option<&Credential> {
-        self.settings_of(&source.host)?.credential.as_ref()
+        self.settings_of(source.host())?.credential.as_ref()
     }
 
     fn settings_of(&self, host: &str) -> Option<&HostOptions> {

@@ -23,26 +23,29 @@ use crate::image::{Digest, Failure, MediaType, Reference, Repository};
 use crate::vocabulary::{ErrorClass, ErrorStage, Via};
 
 /// A tag or a digest, safe to be part of a URL.
-pub(super) struct Target {
+pub(super) struct Target<'a> {
     /// the reference that it makes
     name: String,
     /// as it stands in a URL
-    text: String,
+    text: &'a str,
     /// when it is one
     pub digest: Option<Digest>,
 }
 
-impl Target {
+impl<'a> Target<'a> {
     /// Reads `text` by the grammar of references; `None` when it is neither.
-    pub(super) fn parse(repository: &Repository, text: &str) -> Option<Self> {
-        let digest = Digest::parse(text).ok();
-        let name = format!("{repository}{}{text}", if digest.is_some() { '@' } else { ':' });
-        let same = |reference: &Reference| {
-            reference.repository() == repository && reference.target() == text && reference.digest() == digest.as_ref()
-        };
-        let valid = Reference::parse(&name).is_ok_and(|reference| same(&reference));
-        valid.then(|| Self { name, text: text.to_owned(), digest })
+    pub(super) fn parse(repository: &Repository, text: &'a str) -> Option<Self> {
+        if Reference::is_tag(text) {
+            return Some(Self { name: name_of(repository, ":", text), text, digest: None });
+        }
+        let digest = Digest::parse(text).ok()?;
+        Some(Self { name: name_of(repository, "@", text), text, digest: Some(digest) })
     }
+}
+
+/// The reference to `target`, a tag or a digest, in `repository`.
+pub(super) fn name_of(repository: &Repository, mark: &str, target: &str) -> String {
+    [repository.registry(), "/", repository.path(), mark, target].concat()
 }
 
 /// Something in a repository.
@@ -63,13 +66,13 @@ impl<'a> Item<'a> {
     pub(super) fn manifest(
         method: Method,
         repository: &'a Repository,
-        target: &'a Target,
+        target: &'a Target<'_>,
         credential: &'a Credential,
     ) -> Self {
         let subject = Subject { stage: ErrorStage::Manifest, name: &target.name, server: "" };
         let what = match target.digest {
-            Some(_) => What::Manifest(&target.text),
-            None => What::Tag(&target.text),
+            Some(_) => What::Manifest(target.text),
+            None => What::Tag(target.text),
         };
         Self {
             subject,
@@ -155,7 +158,7 @@ impl<'a> Item<'a> {
         let mut outcome = None;
         let mut first_word = source.endpoint.first_word().await;
         for origin in source.endpoint.origins() {
-            let Some(url) = source.url(origin, self.wanted.what, self.query) else { continue };
+            let url = source.url(origin, self.wanted.what, self.query);
             let sent = outcome.insert(self.send(caller, tokens, source, (url, login)).await);
             if is_understood(&source.endpoint, origin, sent.as_ref().map(|authorized| &authorized.answer)) {
                 break;
@@ -164,7 +167,7 @@ impl<'a> Item<'a> {
             first_word = first_word.filter(|_| source.endpoint.origins().len() > 1);
         }
         first_word.into_iter().for_each(FirstWord::said);
-        let no_url = || Trouble::Final(self.nobody(&NoSource::NoHost(source.host.clone())).into());
+        let no_url = || Trouble::Final(self.nobody(&NoSource::NoHost(source.host().to_owned())).into());
         let authorized = outcome.unwrap_or_else(|| Err(no_url()))?;
         if source.via == Via::Registry {
             caller.host.quotas.note(&login, &authorized.answer.headers, pull);

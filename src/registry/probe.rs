@@ -110,7 +110,7 @@ impl Server<'_> {
     /// The login that was given for it where it is a mirror: what is for the registry never goes there.
     pub fn mirrors_login(&self) -> Option<Candidate> {
         let credential = self.session.shared.mirrors_own(&self.source).filter(|_| self.via() == Via::Mirror)?.clone();
-        let (source, name) = (AccessSource::Config, Some(self.source.host.clone()));
+        let (source, name) = (AccessSource::Config, Some(self.source.host().to_owned()));
         Some(Candidate { credential, source, name, namespace: None, kubelet: false })
     }
 
@@ -179,7 +179,7 @@ impl Server<'_> {
         let mut outcome =
             Err(Fault::final_answer(ErrorClass::InvalidReference, &self.host.name, no_host, REMEDY).into());
         for origin in self.source.endpoint.origins() {
-            let Some(url) = self.source.url(origin, What::Api, None) else { continue };
+            let url = self.source.url(origin, What::Api, None);
             outcome = exchange(self.caller(), &self.plain(url)).await.map_err(Trouble::from);
             if is_understood(&self.source.endpoint, origin, outcome.as_ref()) {
                 break;

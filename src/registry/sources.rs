@@ -14,6 +14,7 @@ use url::Url;
 use super::address::{Address, authority_of};
 use super::endpoint::{Endpoint, Endpoints};
 use super::host::lock;
+use super::item::name_of;
 use super::options::{Mirror, RegistryOptions, RegistrySetupError, Serves};
 use super::prefix::{relocate, rule_for};
 use crate::image::Repository;
@@ -46,10 +47,8 @@ pub(super) struct Source {
     pub endpoint: Arc<Endpoint>,
     /// the registry, or a mirror of it
     pub via: Via,
-    /// its host, as its user names it
-    pub host: String,
-    /// what comes before the repository's name
-    api: String,
+    /// where it is, as its user names it
+    address: Arc<Address>,
     /// the repository's name there
     pub repository: String,
     /// the tag or digest there
@@ -83,7 +82,7 @@ pub(super) struct Directory {
 
 /// A registry's own server, worked out once: it is asked for with each request.
 struct Own {
-    address: Address,
+    address: Arc<Address>,
     origins: Vec<Url>,
     endpoint: Arc<Endpoint>,
 }
@@ -111,31 +110,39 @@ impl Wanted<'_> {
     /// The reference, as prefixes are compared with it; a blob goes by its repository.
     fn name(&self) -> String {
         match self.what {
-            What::Tag(tag) => format!("{}:{tag}", self.repository),
-            What::Manifest(digest) | What::Referrers(digest) => format!("{}@{digest}", self.repository),
+            What::Tag(tag) => name_of(self.repository, ":", tag),
+            What::Manifest(digest) | What::Referrers(digest) => name_of(self.repository, "@", digest),
             What::Blob(_) | What::Api => self.repository.to_string(),
         }
     }
 }
 
 impl Source {
+    /// Host and port, as its user names it.
+    pub(super) fn host(&self) -> &str {
+        self.address.host()
+    }
+
     /// Where to ask, under one of the endpoint's origins.
-    pub(super) fn url(&self, origin: &Url, what: What<'_>, query: Option<&str>) -> Option<Url> {
+    pub(super) fn url(&self, origin: &Url, what: What<'_>, query: Option<&str>) -> Url {
+        let (mut url, api) = (origin.clone(), self.address.path());
         let kind = match what {
             What::Tag(_) | What::Manifest(_) => "manifests",
             What::Blob(_) => "blobs",
             What::Referrers(_) => "referrers",
-            What::Api => return origin.join(&format!("{}/", self.api)).ok(),
+            What::Api => {
+                url.set_path(&[api, "/"].concat());
+                return url;
+            }
         };
-        let path = format!("{}/{}/{kind}/{}", self.api, self.repository, self.target);
-        let mut url = origin.join(&path).ok().filter(|url| url.origin() == origin.origin())?;
+        url.set_path(&[api, "/", &self.repository, "/", kind, "/", &self.target].concat());
         url.set_query(query);
         // The way to a further page may have it already.
-        let is_told = url.query_pairs().any(|(name, _)| name == "ns");
-        if let Some(namespace) = self.namespace.as_ref().filter(|_| !is_told) {
+        let is_told = || query.is_some() && url.query_pairs().any(|(name, _)| name == "ns");
+        if let Some(namespace) = self.namespace.as_ref().filter(|_| !is_told()) {
             url.query_pairs_mut().append_pair("ns", namespace);
         }
-        Some(url)
+        url
     }
 }
 
@@ -158,7 +165,8 @@ impl Directory {
     /// Who is asked first, in order, and who is asked last.
     pub(super) fn sources(&self, wanted: Wanted<'_>) -> Result<(Vec<Source>, Source), NoSource> {
         let registry = wanted.repository.registry();
-        let name = wanted.name();
+        // It is compared with prefixes and with nothing else.
+        let name = if self.options.prefixes.is_empty() { String::new() } else { wanted.name() };
         let own = self.own(registry)?;
         let rule = rule_for(&self.options.prefixes, &name);
         if let Some((rule, _)) = rule.filter(|(rule, _)| rule.blocked) {
@@ -179,12 +187,12 @@ impl Directory {
 
         let place = rule.and_then(|(rule, _)| rule.location.as_deref());
         let server = upstream.and_then(|upstream| upstream.server.as_ref());
-        sources.extend(match (place, server) {
+        let last = match (place, server) {
             (Some(location), _) => relocated(location),
             (None, Some(server)) => direct(server),
-            (None, None) => direct(&Mirror::at(own.address.clone())),
-        });
-        let last = sources.pop().ok_or_else(|| NoSource::Nobody(registry.to_owned()))?;
+            (None, None) => Some(self.source(&own, &own.address, wanted.repository.path(), wanted.what.target())),
+        };
+        let last = last.or_else(|| sources.pop()).ok_or_else(|| NoSource::Nobody(registry.to_owned()))?;
         Ok((sources, last))
     }
 
@@ -192,7 +200,8 @@ impl Directory {
         if !wanted.what.is_served(mirror.serves) {
             return None;
         }
-        let mut source = self.source(own, &mirror.address, wanted.repository.path(), wanted.what.target());
+        let address = Arc::new(mirror.address.clone());
+        let mut source = self.source(own, &address, wanted.repository.path(), wanted.what.target());
         let is_told = mirror.namespaced && source.via == Via::Mirror;
         source.namespace = is_told.then(|| wanted.repository.registry().to_owned());
         source.headers = mirror.headers.clone();
@@ -201,7 +210,7 @@ impl Directory {
 
     fn relocated(&self, own: &Own, location: &str, name: &str, matched: usize, wanted: Wanted<'_>) -> Option<Source> {
         let reference = relocate(location, name, matched)?;
-        let address = Address::registry(reference.registry()).ok()?;
+        let address = Arc::new(Address::registry(reference.registry()).ok()?);
         let target = match wanted.what {
             What::Blob(digest) => digest,
             What::Api => "",
@@ -210,7 +219,7 @@ impl Directory {
         Some(self.source(own, &address, reference.repository().path(), target))
     }
 
-    fn source(&self, own: &Own, address: &Address, repository: &str, target: &str) -> Source {
+    fn source(&self, own: &Own, address: &Arc<Address>, repository: &str, target: &str) -> Source {
         let (endpoint, is_own) = match *address == own.address {
             true => (Arc::clone(&own.endpoint), true),
             false => {
@@ -223,8 +232,7 @@ impl Directory {
         Source {
             endpoint,
             via: if is_own { Via::Registry } else { Via::Mirror },
-            host: address.host().to_owned(),
-            api: address.path().to_owned(),
+            address: Arc::clone(address),
             repository: repository.to_owned(),
             target: target.to_owned(),
             namespace: None,
@@ -238,7 +246,7 @@ impl Directory {
         }
         let address = Address::registry(registry).map_err(|_| NoSource::NoHost(registry.to_owned()))?;
         let origins = self.origins(&address);
-        let own = Arc::new(Own { endpoint: self.endpoints.get(origins.clone()), address, origins });
+        let own = Arc::new(Own { endpoint: self.endpoints.get(origins.clone()), address: Arc::new(address), origins });
         lock(&self.own).insert(registry.to_owned(), Arc::clone(&own));
         Ok(own)
     }

@@ -37,7 +37,7 @@ fn asked(directory: &Directory, repository: &str, what: What<'_>) -> Vec<String>
         sources
     });
     let shown = |source: &Source| {
-        let url = source.url(&source.endpoint.origins()[0], what, None).unwrap();
+        let url = source.url(&source.endpoint.origins()[0], what, None);
         format!("{url}{}", if source.via == Via::Registry { "*" } else { "" })
     };
     sources.unwrap_or_default().iter().map(shown).collect()
@@ -125,4 +125,19 @@ fn the_registry_is_known_by_where_it_answers() {
     let options = RegistryOptions { insecure: BTreeSet::new(), ..options };
     let refused = Directory::new(&options).err().unwrap().to_string();
     assert!(refused.contains("--insecure-registry r.io:8080"), "{refused}");
+}
+
+#[test]
+fn no_path_leads_to_another_server() {
+    for (text, expected) in [
+        ("https://m.io//evil.io", "https://m.io//evil.io/v2/"),
+        ("https://m.io/%2e%2e/x", "https://m.io/x/v2/"),
+        ("https://m.io/a%3Fb", "https://m.io/a%3Fb/v2/"),
+    ] {
+        let options =
+            RegistryOptions { mirrors: [("r.io".to_owned(), vec![mirror(text)])].into(), ..RegistryOptions::default() };
+        let directory = Directory::new(&options).unwrap();
+        assert_eq!(asked(&directory, "r.io/a", What::Api)[0], expected);
+        assert_eq!(asked(&directory, "r.io/a", What::Tag("1"))[0], format!("{expected}a/manifests/1"));
+    }
 }

@@ -74,6 +74,7 @@ impl Stop {
     /// Waits until the run is told to end, or its deadline has come.
     pub async fn stopped(&self) {
         tokio::select! {
+            biased;
             () = self.token.cancelled() => {}
             () = tokio::time::sleep_until(self.deadline) => self.stop(StopReason::Timeout),
         }

@@ -103,11 +103,13 @@ impl Trust {
     /// How TLS is spoken with the host of `url`. A client certificate is shown only to a host that a user or a
     /// reference names: another server must not be able to make us fetch in our own name what it cannot.
     pub(super) fn class(&self, url: &Url, named: bool) -> TrustClass {
-        let is_tls = url.scheme() == "https";
+        if url.scheme() != "https" {
+            return TrustClass { verified: true, host: None, client: false };
+        }
         let authority = authority(url);
-        let host = self.places.get(&authority).copied().filter(|_| is_tls);
+        let host = self.places.get(&authority).copied();
         let has_client = host.and_then(|at| self.hosts.get(at)).is_some_and(|host| host.client.is_some());
-        TrustClass { verified: !is_tls || !self.unverified.contains(&authority), host, client: named && has_client }
+        TrustClass { verified: !self.unverified.contains(&authority), host, client: named && has_client }
     }
 
     /// The settings for a class.

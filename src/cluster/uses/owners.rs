@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::iter::successors;
 use std::sync::Arc;
 
 use indexmap::Equivalent;
@@ -144,17 +145,21 @@ impl Owners {
     /// The last owner on the way up, or the object itself. A way that comes back to itself ends at the least of its
     /// ring, so that all members of the ring agree.
     pub(super) fn top(&self, object: ObjectId) -> ObjectId {
-        let mut way = vec![object];
-        let mut last = object;
-        while let Some(owner) = self.known(last).owner {
-            if let Some(start) = way.iter().position(|passed| *passed == owner) {
-                let ring = way.split_off(start).into_iter();
-                return ring.min_by(|one, other| self.compare(*one, *other)).unwrap_or(last);
+        let owner = |object: &ObjectId| self.known(*object).owner;
+        let (mut last, mut mark) = (object, object);
+        for step in 1_usize.. {
+            match owner(&last) {
+                None => return last,
+                Some(owner) if owner == mark => break,
+                Some(owner) => last = owner,
             }
-            way.push(owner);
-            last = owner;
+            // It is put ever farther ahead of the one before, so that a ring of any length is gone round in the end.
+            if step.is_power_of_two() {
+                mark = last;
+            }
         }
-        last
+        let ring = successors(owner(&mark), owner).take_while(|other| *other != mark);
+        ring.chain([mark]).min_by(|one, other| self.compare(*one, *other)).unwrap_or(mark)
     }
 
     /// Marks `object`, from which pods are made, and all owners above it.
@@ -284,6 +289,22 @@ mod tests {
         }
         assert_eq!(owners.top(itself), itself);
         assert!(owners.is_busy(a) && !owners.is_busy(itself));
+    }
+
+    #[test]
+    fn a_way_of_any_length_ends() {
+        for (tail, ring) in (0..20).flat_map(|tail| (0..20).map(move |ring| (tail, ring))) {
+            let mut owners = Owners::default();
+            let kinds: Vec<_> = (0..=tail + ring).map(|number| format!("{number:02}")).collect();
+            for (kind, owner) in kinds.iter().zip(kinds.iter().skip(1)) {
+                know(&mut owners, kind, Some(owner));
+            }
+            if ring > 0 {
+                know(&mut owners, &kinds[tail + ring], Some(&kinds[tail]));
+            }
+            let [first, top] = [&kinds[0], &kinds[tail]].map(|kind| owners.id(object(kind)));
+            assert_eq!(owners.top(first), top, "{tail} to a ring of {ring}");
+        }
     }
 
     #[test]

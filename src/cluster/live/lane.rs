@@ -178,7 +178,7 @@ impl<'a> Lane<'a> {
             Resource::Node => ("v1".to_owned(), "nodes"),
             Resource::Pod => ("v1".to_owned(), "pods"),
             Resource::Event => ("v1".to_owned(), "events"),
-            Resource::Workload(kind) => (kind.api_version(), kind.plural),
+            Resource::Workload(kind) => (kind.api_version.to_owned(), kind.plural),
             Resource::Custom(kind) => (kind.api_version(), kind.resource.as_str()),
         };
         let labels = self.run.scope.selector.as_ref().map(|selector| ("labelSelector", selector.as_str().to_owned()));

@@ -5,10 +5,8 @@ use super::CustomKind;
 /// A kind of object that holds a pod template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// `apps`; empty for the core group
-    pub group: &'static str,
-    /// `v1`
-    pub version: &'static str,
+    /// `apps/v1`; `v1` for the core group
+    pub api_version: &'static str,
     /// `Deployment`
     pub kind: &'static str,
     /// `deployments`
@@ -47,25 +45,31 @@ pub enum Idle {
 
 /// Every built-in kind that holds a pod template. Pods are not among them: they hold no template.
 pub const KINDS: &[Kind] = &[
-    kind("", "PodTemplate", "podtemplates", TemplateAt::Root, Idle::Always),
-    kind("", "ReplicationController", "replicationcontrollers", TemplateAt::Spec, Idle::ZeroOrRevision),
-    kind("apps", "ReplicaSet", "replicasets", TemplateAt::Spec, Idle::ZeroOrRevision),
-    kind("apps", "Deployment", "deployments", TemplateAt::Spec, Idle::Zero),
-    kind("apps", "StatefulSet", "statefulsets", TemplateAt::Spec, Idle::Zero),
-    kind("apps", "DaemonSet", "daemonsets", TemplateAt::Spec, Idle::Never),
-    kind("batch", "Job", "jobs", TemplateAt::Spec, Idle::Suspended),
-    kind("batch", "CronJob", "cronjobs", TemplateAt::JobTemplate, Idle::Always),
+    kind("v1", "PodTemplate", "podtemplates", TemplateAt::Root, Idle::Always),
+    kind("v1", "ReplicationController", "replicationcontrollers", TemplateAt::Spec, Idle::ZeroOrRevision),
+    kind("apps/v1", "ReplicaSet", "replicasets", TemplateAt::Spec, Idle::ZeroOrRevision),
+    kind("apps/v1", "Deployment", "deployments", TemplateAt::Spec, Idle::Zero),
+    kind("apps/v1", "StatefulSet", "statefulsets", TemplateAt::Spec, Idle::Zero),
+    kind("apps/v1", "DaemonSet", "daemonsets", TemplateAt::Spec, Idle::Never),
+    kind("batch/v1", "Job", "jobs", TemplateAt::Spec, Idle::Suspended),
+    kind("batch/v1", "CronJob", "cronjobs", TemplateAt::JobTemplate, Idle::Always),
 ];
 
-/// A row of [`KINDS`]: all are at `v1` of their group.
-const fn kind(group: &'static str, kind: &'static str, plural: &'static str, template: TemplateAt, idle: Idle) -> Kind {
-    Kind { group, version: "v1", kind, plural, template, idle }
+/// A row of [`KINDS`].
+const fn kind(
+    api_version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    template: TemplateAt,
+    idle: Idle,
+) -> Kind {
+    Kind { api_version, kind, plural, template, idle }
 }
 
 impl Kind {
-    /// `apps/v1`; `v1` for the core group.
-    pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    /// `apps`; empty for the core group.
+    pub fn group(&self) -> &'static str {
+        group(self.api_version)
     }
 }
 
@@ -91,14 +95,13 @@ impl Resource<'_> {
     /// The version does not matter: manifests outlive versions (`batch/v1beta1`), and the fields that are read have
     /// kept their places. `extensions` is where the kinds of `apps` came from.
     pub fn of(api_version: &str, kind: &str) -> Option<Self> {
-        let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        match (group, kind) {
+        match (group(api_version), kind) {
             ("", "Node") => Some(Self::Node),
             ("", "Pod") => Some(Self::Pod),
             ("", "Event") => Some(Self::Event),
-            _ => {
+            (group, _) => {
                 let group = if group == "extensions" { "apps" } else { group };
-                KINDS.iter().find(|row| row.group == group && row.kind == kind).map(Self::Workload)
+                KINDS.iter().find(|row| row.group() == group && row.kind == kind).map(Self::Workload)
             }
         }
     }
@@ -109,11 +112,15 @@ impl Resource<'_> {
             Self::Node => "nodes".to_owned(),
             Self::Pod => "pods".to_owned(),
             Self::Event => "events".to_owned(),
-            Self::Workload(kind) if kind.group.is_empty() => kind.plural.to_owned(),
-            Self::Workload(kind) => format!("{}.{}", kind.plural, kind.group),
+            Self::Workload(kind) if kind.group().is_empty() => kind.plural.to_owned(),
+            Self::Workload(kind) => format!("{}.{}", kind.plural, kind.group()),
             Self::Custom(kind) => kind.name(),
         }
     }
+}
+
+fn group(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl Builder {
         if let Some(reference) = rollout.and_then(|rollout| rollout.spec.workload_ref.as_ref())
             && let Some((kind, name)) = lender(reference)
         {
-            let named = Named { api_version: &kind.api_version(), kind: kind.kind, namespace, name: Some(name) };
+            let named = Named { api_version: kind.api_version, kind: kind.kind, namespace, name: Some(name) };
             let lender = self.common.owners.id(named);
             self.loans.entry(lender).or_default().push((holder, part));
         } else if object.images.is_empty() {

@@ -181,7 +181,7 @@ impl Builder {
         let owner = Named::controller_of(metadata, namespace);
         let part = part(kind, workload, owner.is_some());
         let name = metadata.name.as_deref().unwrap_or_default();
-        let named = Named { api_version: &kind.api_version(), kind: kind.kind, namespace, name: Some(name) };
+        let named = Named { api_version: kind.api_version, kind: kind.kind, namespace, name: Some(name) };
         let object = self.common.owners.id(named);
         // One that the selector leaves out still tells who owns the pods that it does not.
         self.common.owners.know(object, false, owner);

@@ -10,10 +10,13 @@ use crate::text::cut;
 /// An operating system, an architecture and its variant, normalized as containerd does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
-    os: String,
-    architecture: String,
-    variant: Option<String>,
+    os: Cow<'static, str>,
+    architecture: Cow<'static, str>,
+    variant: Option<Cow<'static, str>>,
 }
+
+/// What nearly all platforms are made of.
+const WORDS: &[&str] = &["linux", "amd64", "arm64", "arm", "v7", "v6", "386", "ppc64le", "riscv64", "s390x", "windows"];
 
 /// A string that is not `os/arch[/variant]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,22 +37,22 @@ impl Platform {
     /// architecture's default (`arm64/v8`, `amd64/v1`, `arm` for `arm/v7`) are normalized
     /// (containerd `platforms/database.go`).
     pub fn new(os: &str, architecture: &str, variant: Option<&str>) -> Self {
-        let os = match os.to_ascii_lowercase() {
-            os if os == "macos" => "darwin".to_owned(),
+        let os = match word(os) {
+            os if os == "macos" => "darwin".into(),
             os => os,
         };
-        let variant = variant.map(str::to_ascii_lowercase).filter(|v| !v.is_empty());
-        let (architecture, variant) = match (architecture.to_ascii_lowercase().as_str(), variant.as_deref()) {
-            ("i386" | "i486" | "i586" | "i686" | "x86", _) => ("386".to_owned(), None),
-            ("x86_64" | "x86-64" | "amd64", None | Some("v1")) => ("amd64".to_owned(), None),
-            ("x86_64" | "x86-64" | "amd64", _) => ("amd64".to_owned(), variant),
-            ("aarch64" | "arm64", None | Some("8" | "v8")) => ("arm64".to_owned(), None),
-            ("aarch64" | "arm64", _) => ("arm64".to_owned(), variant),
-            ("armhf", _) => ("arm".to_owned(), Some("v7".to_owned())),
-            ("armel", _) => ("arm".to_owned(), Some("v6".to_owned())),
-            ("arm", None | Some("7")) => ("arm".to_owned(), Some("v7".to_owned())),
-            ("arm", Some(digit @ ("5" | "6" | "8"))) => ("arm".to_owned(), Some(format!("v{digit}"))),
-            (other, _) => (other.to_owned(), variant),
+        let (architecture, variant) = (word(architecture), variant.map(word).filter(|v| !v.is_empty()));
+        let (architecture, variant) = match (&*architecture, variant.as_deref()) {
+            ("i386" | "i486" | "i586" | "i686" | "x86", _) => ("386".into(), None),
+            ("x86_64" | "x86-64" | "amd64", None | Some("v1")) => ("amd64".into(), None),
+            ("x86_64" | "x86-64" | "amd64", _) => ("amd64".into(), variant),
+            ("aarch64" | "arm64", None | Some("8" | "v8")) => ("arm64".into(), None),
+            ("aarch64" | "arm64", _) => ("arm64".into(), variant),
+            ("armhf", _) => ("arm".into(), Some("v7".into())),
+            ("armel", _) => ("arm".into(), Some("v6".into())),
+            ("arm", None | Some("7")) => ("arm".into(), Some("v7".into())),
+            ("arm", Some(digit @ ("5" | "6" | "8"))) => ("arm".into(), Some(format!("v{digit}").into())),
+            _ => (architecture, variant),
         };
         Self { os, architecture, variant }
     }
@@ -81,7 +84,7 @@ impl Platform {
         if self.variant == offered.variant {
             return Some(0);
         }
-        let level = |platform: &Platform| match (platform.architecture.as_str(), platform.variant()) {
+        let level = |platform: &Platform| match (platform.architecture(), platform.variant()) {
             ("amd64", None) => Some(1),
             ("arm64", None) => Some(8),
             (_, Some(variant)) => variant.strip_prefix('v').and_then(|n| n.split('.').next()?.parse::<u32>().ok()),
@@ -108,6 +111,14 @@ impl NodePlatform {
     }
 }
 
+/// `text` in lower case.
+fn word(text: &str) -> Cow<'static, str> {
+    match WORDS.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+        Some(word) => Cow::Borrowed(word),
+        None => Cow::Owned(text.to_ascii_lowercase()),
+    }
+}
+
 /// `10.0.20348` of `10.0.20348.2582`.
 fn build(os_version: &str) -> Vec<&str> {
     os_version.split('.').take(3).collect()
@@ -121,10 +132,12 @@ impl From<Platform> for NodePlatform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.variant {
-            Some(variant) => f.pad(&format!("{}/{}/{variant}", self.os, self.architecture)),
-            None => f.pad(&format!("{}/{}", self.os, self.architecture)),
+        let variant = self.variant().into_iter().flat_map(|variant| ["/", variant]);
+        let mut parts = [self.os(), "/", self.architecture()].into_iter().chain(variant);
+        if f.width().is_some() {
+            return f.pad(&parts.collect::<String>());
         }
+        parts.try_for_each(|part| f.write_str(part))
     }
 }
 
@@ -196,6 +209,7 @@ mod tests {
             ("windows/amd64", "windows/amd64"),
         ] {
             assert_eq!(platform(written).to_string(), normal, "{written}");
+            assert_eq!(format!("{:<16}.", platform(written)), format!("{normal:<16}."), "{written}");
         }
     }
 

@@ -36,6 +36,14 @@ struct Parts {
     digest: Option<Digest>,
 }
 
+/// What a reference is made of, as it was written.
+struct Written<'a> {
+    registry: &'a str,
+    path: &'a str,
+    tag: Option<&'a str>,
+    digest: Option<Digest>,
+}
+
 /// Why a string is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} is not a valid image reference: {why}", quoted(.text))]
@@ -66,50 +74,12 @@ impl Reference {
     /// Parses and normalizes a reference by the grammar and the defaults of
     /// <https://github.com/distribution/reference>: `nginx` is `docker.io/library/nginx:latest`.
     pub fn parse(text: &str) -> Result<Self, InvalidReference> {
-        Self::parse_parts(text).map_err(|why| InvalidReference { text: text.to_owned(), why })
+        Written::parse(text).map(Self::from).map_err(|why| InvalidReference { text: text.to_owned(), why })
     }
 
-    fn parse_parts(text: &str) -> Result<Self, &'static str> {
-        if text.is_empty() {
-            return Err("it is empty");
-        }
-        if text.contains("://") {
-            return Err("it is a URL; a reference has no scheme");
-        }
-        let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => {
-                let digest = Digest::parse(digest).map_err(|_| "the part after @ is no sha256 or sha512 digest")?;
-                (name, Some(digest))
-            }
-            None => (text, None),
-        };
-        let (name, tag) = match name.rsplit_once(':') {
-            // A colon before the last slash belongs to the registry's port.
-            Some((name, tag)) if !tag.contains('/') && !name.is_empty() => (name, Some(tag)),
-            _ => (name, None),
-        };
-        if let Some(tag) = tag {
-            check_tag(tag)?;
-        }
-        if digest.is_none() && name.ends_with("sha256") && tag.is_some_and(is_hex64) {
-            return Err("it is an image ID, not a name");
-        }
-        if tag.is_none() && digest.is_none() && is_hex64(name) {
-            return Err("64 hex digits are an image ID, not a name");
-        }
-        let (registry, path) = split_registry(name);
-        check_registry(registry)?;
-        check_path(path)?;
-        let registry = if registry == "index.docker.io" { DOCKER_HUB } else { registry };
-        let path =
-            if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}").into() } else { path.into() };
-        let tag = match (tag, &digest) {
-            (Some(tag), _) => Some(tag.into()),
-            (None, Some(_)) => None,
-            (None, None) => Some(DEFAULT_TAG.into()),
-        };
-        let repository = Repository { registry: registry.into(), path };
-        Ok(Self(Arc::new(Parts { repository, tag, digest })))
+    /// Whether `text` is a reference.
+    pub fn is_valid(text: &str) -> bool {
+        Written::parse(text).is_ok()
     }
 
     /// The repository.
@@ -151,6 +121,52 @@ impl Reference {
             (None, Some(tag)) => tag,
             (None, None) => DEFAULT_TAG,
         }
+    }
+}
+
+impl<'a> Written<'a> {
+    fn parse(text: &'a str) -> Result<Self, &'static str> {
+        if text.is_empty() {
+            return Err("it is empty");
+        }
+        if text.contains("://") {
+            return Err("it is a URL; a reference has no scheme");
+        }
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => {
+                let digest = Digest::parse(digest).map_err(|_| "the part after @ is no sha256 or sha512 digest")?;
+                (name, Some(digest))
+            }
+            None => (text, None),
+        };
+        let (name, tag) = match name.rsplit_once(':') {
+            // A colon before the last slash belongs to the registry's port.
+            Some((name, tag)) if !tag.contains('/') && !name.is_empty() => (name, Some(tag)),
+            _ => (name, None),
+        };
+        if let Some(tag) = tag {
+            check_tag(tag)?;
+        }
+        if digest.is_none() && name.ends_with("sha256") && tag.is_some_and(is_hex64) {
+            return Err("it is an image ID, not a name");
+        }
+        if tag.is_none() && digest.is_none() && is_hex64(name) {
+            return Err("64 hex digits are an image ID, not a name");
+        }
+        let (registry, path) = split_registry(name);
+        check_registry(registry)?;
+        check_path(path)?;
+        Ok(Self { registry, path, tag, digest })
+    }
+}
+
+impl From<Written<'_>> for Reference {
+    fn from(Written { registry, path, tag, digest }: Written<'_>) -> Self {
+        let registry = if registry == "index.docker.io" { DOCKER_HUB } else { registry };
+        let path =
+            if registry == DOCKER_HUB && !path.contains('/') { format!("library/{path}").into() } else { path.into() };
+        let tag = tag.or(digest.is_none().then_some(DEFAULT_TAG)).map(Into::into);
+        Self(Arc::new(Parts { repository: Repository { registry: registry.into(), path }, tag, digest }))
     }
 }
 
@@ -239,20 +255,18 @@ fn check_tag(tag: &str) -> Result<(), &'static str> {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.path)
+        for part in [&self.registry, "/", &self.path] {
+            f.write_str(part)?;
+        }
+        Ok(())
     }
 }
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.repository())?;
-        if let Some(tag) = self.tag() {
-            write!(f, ":{tag}")?;
-        }
-        if let Some(digest) = self.digest() {
-            write!(f, "@{digest}")?;
-        }
-        Ok(())
+        fmt::Display::fmt(self.repository(), f)?;
+        let (tag, digest) = (self.tag().map(|tag| [":", tag]), self.digest().map(|digest| ["@", digest.as_str()]));
+        tag.into_iter().chain(digest).flatten().try_for_each(|part| f.write_str(part))
     }
 }
 

@@ -218,5 +218,5 @@ pub fn hidden_reference(text: &str) -> String {
 }
 
 fn is_reference(text: &str) -> bool {
-    Reference::parse(text).is_ok()
+    Reference::is_valid(text)
 }

@@ -317,5 +317,5 @@ fn is_template(text: &str) -> bool {
 /// Whether `text`, under a key that names an image, is one. A single word could be anything, except in a container.
 fn looks_like_image(text: &str, in_container: bool) -> bool {
     let has_shape = in_container || text.contains(['/', ':', '@']);
-    has_shape && !FILES.iter().any(|ending| text.ends_with(ending)) && Reference::parse(text).is_ok()
+    has_shape && !FILES.iter().any(|ending| text.ends_with(ending)) && Reference::is_valid(text)
 }

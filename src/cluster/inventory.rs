@@ -99,7 +99,7 @@ pub struct NodeImage {
 }
 
 /// An image's name: a normalized reference, or what a spec holds in place of one.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ImageName {
     /// normalized
     Valid(Reference),

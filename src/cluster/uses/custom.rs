@@ -1,12 +1,11 @@
 //! Custom resources: what an object of a kind that nobody knows beforehand uses.
 
-use std::sync::Arc;
-
 use super::draft::{Origin, Part};
+use super::images::Images;
 use super::manners::Access;
 use super::names::Names;
 use super::owners::Named;
-use super::pods::{PodUses, image_name};
+use super::pods::PodUses;
 use super::{Builder, placement};
 use crate::cluster::inventory::{Container, Field, Gap, Placement};
 use crate::cluster::objects::{
@@ -66,7 +65,7 @@ impl Builder {
         let spec = rollout.and_then(|rollout| rollout.spec.template.as_ref()).map(|template| &template.spec);
         let placements = self.shared(spec.map_or_else(|| vec![Placement::Anywhere], placement::placements));
         let access = access(object, is_namespaced, &mut self.words);
-        let uses = asked(&object.images, &mut self.words);
+        let uses = asked(&object.images, &mut self.words, &mut self.images);
         self.add_uses(uses, &Origin { holder, part, placements, access, pod: None });
     }
 }
@@ -94,18 +93,17 @@ fn access(object: &CustomObject, is_namespaced: bool, words: &mut Names) -> Acce
     if !is_namespaced {
         return Access::default();
     }
-    let secrets: Arc<[_]> = object.pull_secrets.iter().map(|secret| words.shared(secret)).collect();
+    let secrets = words.list(object.pull_secrets.iter().map(String::as_str));
     let account = object.service_account.as_deref().unwrap_or("default");
     let service_account = secrets.is_empty().then(|| words.shared(account));
     Access { secrets, service_account }
 }
 
-fn asked<'a>(images: &'a [ImageField], words: &mut Names) -> PodUses<'a> {
+fn asked(fields: &[ImageField], words: &mut Names, images: &mut Images) -> PodUses {
     let mut uses = PodUses::new();
-    for image in images {
-        let Some(name) = image_name(&image.text) else { continue };
+    for image in fields {
+        let Some(name) = images.spelt(&image.text) else { continue };
         let usage = uses.entry(name).or_default();
-        usage.written_as.insert(&image.text);
         let certainty = match &image.holder {
             FieldHolder::Container { name, kind, pull_policy } => {
                 let pull_policy = pull_policy.as_ref().map(|policy| words.shared(policy));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::counts::Counts;
-use super::manners::{Access, Manner, MannerId, Manners};
+use super::manners::{Access, MannerId, Manners};
 use super::names::{NameId, NameSet, Names};
 use super::owners::{ObjectId, Owners};
 use super::pods::{PodUse, Runs};
@@ -74,7 +74,8 @@ pub(super) struct Use {
 /// The uses of one image.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    written_as: SortedSet<String>,
+    /// the spellings in the specs, once all are known
+    pub(super) written_as: SortedSet<String>,
     /// with how many pods each; a sidecar has some for each workload
     uses: Counts<Use>,
     /// of pods without an owner
@@ -94,20 +95,14 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Takes in how one pod or template uses the image.
-    pub(super) fn add(&mut self, origin: &Origin, usage: PodUse<'_>, manners: &mut Manners) {
-        let PodUse { written_as, containers, running, waiting, failing, field } = usage;
-        for spelling in written_as {
-            if !self.written_as.contains(spelling) {
-                self.written_as.insert(spelling.to_owned());
-            }
-        }
+    pub(super) fn add(&mut self, origin: &Origin, usage: PodUse, manners: &mut Manners) {
+        let PodUse { containers, running, waiting, failing, field } = usage;
         for placement in &origin.placements {
             if !self.placements.contains(placement) {
                 self.placements.insert(placement.clone());
             }
         }
-        let access = origin.access.clone();
-        let manner = manners.id(Manner { containers: Arc::new(containers), access, failing, field });
+        let manner = manners.told(containers, &origin.access, failing, field);
         let this = Use { holder: origin.holder, part: origin.part, manner };
         self.uses.add(this, u64::from(origin.pod.is_some()));
         if let Some(pod) = &origin.pod {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use indexmap::Equivalent;
+
 use super::names::{Set, number};
 use crate::cluster::inventory::{Container, Field};
 use crate::sorted::SortedSet;
@@ -27,6 +29,25 @@ pub(super) struct Manner {
     pub field: Option<Field>,
 }
 
+/// A manner that is looked up; its hash is that of a [`Manner`] with the same in it.
+#[derive(Hash)]
+struct Sought<'a> {
+    containers: &'a SortedSet<Container>,
+    access: &'a Access,
+    failing: bool,
+    field: &'a Option<Field>,
+}
+
+impl Equivalent<Manner> for Sought<'_> {
+    fn equivalent(&self, manner: &Manner) -> bool {
+        let Self { containers, access, failing, field } = self;
+        **containers == *manner.containers
+            && **access == manner.access
+            && *failing == manner.failing
+            && **field == manner.field
+    }
+}
+
 /// Every manner that was seen so far, once.
 #[derive(Debug, Default)]
 pub(super) struct Manners(Set<Manner>);
@@ -36,9 +57,19 @@ pub(super) struct Manners(Set<Manner>);
 pub(super) struct MannerId(u32);
 
 impl Manners {
-    /// The number of `manner`.
-    pub(super) fn id(&mut self, manner: Manner) -> MannerId {
-        MannerId(number(self.0.insert_full(manner).0))
+    /// The number of a manner; nearly all were told before.
+    pub(super) fn told(
+        &mut self,
+        containers: SortedSet<Container>,
+        access: &Access,
+        failing: bool,
+        field: Option<Field>,
+    ) -> MannerId {
+        let sought = Sought { containers: &containers, access, failing, field: &field };
+        match self.0.get_index_of(&sought) {
+            Some(place) => MannerId(number(place)),
+            None => self.id(Manner { containers: Arc::new(containers), access: access.clone(), failing, field }),
+        }
     }
 
     /// The manner of a number that was given out here.
@@ -51,5 +82,9 @@ impl Manners {
         let field = Field { certainty: Certainty::Certain, path: Some("spec.workloadRef".into()) };
         let manner = Manner { field: Some(field), ..self.get(lent).clone() };
         self.id(manner)
+    }
+
+    fn id(&mut self, manner: Manner) -> MannerId {
+        MannerId(number(self.0.insert_full(manner).0))
     }
 }

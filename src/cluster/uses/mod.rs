@@ -31,7 +31,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use self::draft::{Common, Loans, OfPod, Origin, Part};
-use self::images::Images;
+use self::images::{ImageId, Images};
 use self::manners::Access;
 use self::names::Names;
 use self::owners::Named;
@@ -53,7 +53,7 @@ pub struct Builder {
     words: Names,
     placements: HashSet<Placement>,
     /// images of pods that nobody was told of
-    unannounced: Vec<ImageName>,
+    unannounced: Vec<ImageId>,
     loans: Loans,
     nodes: Option<Vec<super::inventory::Node>>,
     on_nodes: Vec<NodeImage>,
@@ -106,10 +106,10 @@ impl Builder {
     /// The images of pods that were not taken before, with what is known of them so far: how they are pulled, what runs
     /// and where. More may come to be known of each.
     pub fn take_new(&mut self) -> Vec<(Reference, ImageUse)> {
-        let names = std::mem::take(&mut self.unannounced).into_iter();
-        let valid = names.filter_map(|name| {
-            let usage = self.images.get(&name)?.by_pods(&self.common);
-            if let ImageName::Valid(reference) = name { Some((reference, usage)) } else { None }
+        let images = std::mem::take(&mut self.unannounced).into_iter();
+        let valid = images.filter_map(|image| match self.images.get(image)? {
+            (ImageName::Valid(reference), draft) => Some((reference.clone(), draft.by_pods(&self.common))),
+            (ImageName::Invalid(_), _) => None,
         });
         valid.collect()
     }
@@ -158,10 +158,10 @@ impl Builder {
             access: access(&pod.spec, metadata.uid.is_some(), &mut self.words),
             pod: Some(OfPod { example, is_ownerless: owner.is_none(), node }),
         };
-        for (name, usage) in pods::used(pod, &mut self.words) {
-            let draft = self.images.draft(name.clone());
+        for (image, usage) in pods::used(pod, &mut self.words, &mut self.images) {
+            let draft = self.images.draft(image);
             if !std::mem::replace(&mut draft.announced, true) {
-                self.unannounced.push(name);
+                self.unannounced.push(image);
             }
             draft.add(&origin, usage, &mut self.common.manners);
         }
@@ -193,7 +193,7 @@ impl Builder {
         let Some(spec) = workload.pod_spec(kind) else { return };
         let placements = self.shared(placement::placements(spec));
         let access = access(spec, false, &mut self.words);
-        let uses = pods::asked(spec, &mut self.words);
+        let uses = pods::asked(spec, &mut self.words, &mut self.images);
         self.add_uses(uses, &Origin { holder: object, part, placements, access, pod: None });
     }
 
@@ -206,7 +206,8 @@ impl Builder {
         if let Some((name, told)) = pulls::told(event)
             && self.seen.first("Event", namespace, &event.metadata)
         {
-            self.images.draft(name).pulls.get_or_insert_default().add(event, told);
+            let image = self.images.id(name);
+            self.images.draft(image).pulls.get_or_insert_default().add(event, told);
         }
     }
 
@@ -258,9 +259,9 @@ impl Builder {
     }
 
     /// Takes in how a template uses its images.
-    fn add_uses(&mut self, uses: PodUses<'_>, origin: &Origin) {
-        for (name, usage) in uses {
-            self.images.draft(name).add(origin, usage, &mut self.common.manners);
+    fn add_uses(&mut self, uses: PodUses, origin: &Origin) {
+        for (image, usage) in uses {
+            self.images.draft(image).add(origin, usage, &mut self.common.manners);
         }
     }
 
@@ -306,8 +307,7 @@ fn part(kind: &Kind, workload: &Workload, owned: bool) -> Part {
 
 /// The pull secrets that `spec` names; the ServiceAccount where it names none and its pods were not `admitted` yet.
 fn access(spec: &PodSpec, admitted: bool, words: &mut Names) -> Access {
-    let secrets = spec.image_pull_secrets.iter().filter_map(|secret| secret.name.as_deref());
-    let secrets: Arc<[_]> = secrets.map(|secret| words.shared(secret)).collect();
+    let secrets = words.list(spec.image_pull_secrets.iter().filter_map(|secret| secret.name.as_deref()));
     if admitted || !secrets.is_empty() {
         return Access { secrets, service_account: None };
     }

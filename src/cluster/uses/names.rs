@@ -37,6 +37,12 @@ impl Names {
         Arc::clone(self.get(id))
     }
 
+    /// `names` in their order, each shared; most lists are empty.
+    pub(super) fn list<'a>(&mut self, names: impl Iterator<Item = &'a str>) -> Arc<[Arc<str>]> {
+        let names: Vec<_> = names.map(|name| self.shared(name)).collect();
+        if names.is_empty() { Arc::default() } else { names.into() }
+    }
+
     /// The number of `name`.
     pub(super) fn id(&mut self, name: &str) -> NameId {
         NameId(number(self.0.get_index_of(name).unwrap_or_else(|| self.0.insert_full(name.into()).0)))

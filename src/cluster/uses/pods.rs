@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::images::{ImageId, Images};
 use super::names::Names;
 use crate::cluster::inventory::{Container, Field, ImageName, ReportedAs};
 use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
@@ -25,9 +26,7 @@ const EXEC_FORMAT: &str = "exec format error";
 
 /// How a pod, or a template's pods, use one image.
 #[derive(Debug, Default)]
-pub(super) struct PodUse<'a> {
-    /// the spellings in the spec
-    pub written_as: SortedSet<&'a str>,
+pub(super) struct PodUse {
     /// the containers that name it
     pub containers: SortedSet<Container>,
     /// the digests that run
@@ -51,31 +50,31 @@ pub(super) struct Runs {
     pub reported: ReportedAs,
 }
 
-/// What a pod's images, or a template's, are used for, by the image's name.
-pub(super) type PodUses<'a> = BTreeMap<ImageName, PodUse<'a>>;
+/// What a pod's images, or a template's, are used for.
+pub(super) type PodUses = BTreeMap<ImageId, PodUse>;
 
 /// A container, or an image volume, that names an image.
-struct Asked<'a> {
-    image: ImageName,
-    spelling: &'a str,
+#[derive(Debug, Clone)]
+struct Asked {
+    image: ImageId,
     container: Container,
 }
 
 /// The images of `spec`. Empty names are left out: some controllers fill them in later.
-pub(super) fn asked<'a>(spec: &'a PodSpec, words: &mut Names) -> PodUses<'a> {
-    uses(&containers(spec, words))
+pub(super) fn asked(spec: &PodSpec, words: &mut Names, images: &mut Images) -> PodUses {
+    uses(containers(spec, words, images))
 }
 
 /// The images of `pod`, with what the kubelet says of them.
-pub(super) fn used<'a>(pod: &'a Pod, words: &mut Names) -> PodUses<'a> {
-    let asked = containers(&pod.spec, words);
-    let mut uses = uses(&asked);
+pub(super) fn used(pod: &Pod, words: &mut Names, images: &mut Images) -> PodUses {
+    let asked: Vec<_> = containers(&pod.spec, words, images).collect();
+    let mut uses = uses(asked.iter().cloned());
     // What has ended does not run, and may be far behind what its tag names by now.
     let runs = !matches!(pod.status.phase.as_deref(), Some("Succeeded" | "Failed"));
-    let is_volume = |image: &ImageName| {
+    let is_volume = |image: &ImageId| {
         asked.iter().any(|asked| asked.container.kind == ContainerType::Volume && asked.image == *image)
     };
-    for Asked { image, container, .. } in &asked {
+    for Asked { image, container } in &asked {
         let status = status_of(&pod.status, container);
         let digest = if runs { running(&pod.status, container, status) } else { None };
         if let (Some(found), Some(usage)) = (digest, uses.get_mut(image)) {
@@ -83,7 +82,7 @@ pub(super) fn used<'a>(pod: &'a Pod, words: &mut Names) -> PodUses<'a> {
         }
         let Some((reason, message)) = status.and_then(waiting) else { continue };
         // A container also waits for the image volumes of its pod; the message tells for which.
-        let volume = quoted(&message).and_then(image_name).filter(is_volume);
+        let volume = quoted(&message).and_then(image_name).and_then(|name| images.find(&name)).filter(is_volume);
         if let Some(usage) = uses.get_mut(volume.as_ref().unwrap_or(image)) {
             usage.add_waiting(reason, message, &container.name);
         }
@@ -91,17 +90,15 @@ pub(super) fn used<'a>(pod: &'a Pod, words: &mut Names) -> PodUses<'a> {
     uses
 }
 
-fn uses<'a>(asked: &[Asked<'a>]) -> PodUses<'a> {
+fn uses(asked: impl Iterator<Item = Asked>) -> PodUses {
     let mut uses = PodUses::new();
-    for Asked { image, spelling, container } in asked {
-        let usage = uses.entry(image.clone()).or_default();
-        usage.written_as.insert(spelling);
-        usage.containers.insert(container.clone());
+    for Asked { image, container } in asked {
+        uses.entry(image).or_default().containers.insert(container);
     }
     uses
 }
 
-impl PodUse<'_> {
+impl PodUse {
     fn add_running(&mut self, Found { digest, reported, started }: Found, container: &Arc<str>) {
         let new = || Runs { container: Arc::clone(container), started, reported };
         let runs = self.running.get_or_insert_with(digest, new);
@@ -137,7 +134,7 @@ pub(super) fn quoted(message: &str) -> Option<&str> {
 }
 
 /// Every container and image volume of `spec` that names an image.
-fn containers<'a>(spec: &'a PodSpec, words: &mut Names) -> Vec<Asked<'a>> {
+fn containers(spec: &PodSpec, words: &mut Names, images: &mut Images) -> impl Iterator<Item = Asked> {
     let init = spec.init_containers.iter().map(|container| match container.restart_policy.as_deref() {
         Some("Always") => (container, ContainerType::Sidecar),
         _ => (container, ContainerType::Init),
@@ -152,13 +149,11 @@ fn containers<'a>(spec: &'a PodSpec, words: &mut Names) -> Vec<Asked<'a>> {
         let image = volume.image.as_ref()?;
         Some((&image.reference, &volume.name, ContainerType::Volume, &image.pull_policy))
     });
-    let asked = containers.chain(volumes).filter_map(|(spelling, name, kind, pull_policy)| {
-        let spelling = spelling.as_deref()?;
-        let image = image_name(spelling)?;
+    containers.chain(volumes).filter_map(|(spelling, name, kind, pull_policy)| {
+        let image = images.spelt(spelling.as_deref()?)?;
         let pull_policy = pull_policy.as_ref().map(|policy| words.shared(policy));
-        Some(Asked { image, spelling, container: Container { name: words.shared(name), kind, pull_policy } })
-    });
-    asked.collect()
+        Some(Asked { image, container: Container { name: words.shared(name), kind, pull_policy } })
+    })
 }
 
 fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a ContainerStatus> {
@@ -237,6 +232,10 @@ mod tests {
         image_name(text).unwrap()
     }
 
+    fn names(uses: &PodUses, images: &Images) -> Vec<ImageName> {
+        uses.keys().map(|image| images.get(*image).unwrap().0.clone()).collect()
+    }
+
     #[test]
     fn the_digest_is_found_in_every_form_of_an_image_id() {
         for (id, reported) in [
@@ -257,11 +256,11 @@ mod tests {
     #[test]
     fn spellings_of_one_image_are_one_use() {
         let pod = pod(serde_json::json!({}));
-        let uses = asked(&pod.spec, &mut Names::default());
-        assert_eq!(uses.keys().collect::<Vec<_>>(), [&name("app"), &name("model:1")]);
-        let app = &uses[&name("app")];
-        assert_eq!(app.written_as, SortedSet::from(["app", "app:latest"]));
-        assert_eq!(app.containers.len(), 2);
+        let mut images = Images::default();
+        let uses = asked(&pod.spec, &mut Names::default(), &mut images);
+        assert_eq!(names(&uses, &images), [name("app"), name("model:1")]);
+        assert_eq!(uses[&images.id(name("app"))].containers.len(), 2);
+        assert_eq!(images.spelt("app:latest"), images.spelt("app"));
     }
 
     #[test]
@@ -276,15 +275,16 @@ mod tests {
             ]})
         };
         let running = pod(status("Running"));
-        let uses = used(&running, &mut Names::default());
+        let mut images = Images::default();
+        let uses = used(&running, &mut Names::default(), &mut images);
         let (digest, _) = digest_of(HEX).unwrap();
         for (image, container) in [("app", "a"), ("model:1", "m")] {
             let runs = Runs { container: container.into(), started: true, reported: ReportedAs::RepoDigest };
-            assert_eq!(uses[&name(image)].running, SortedMap::from([(digest.clone(), runs)]), "{image}");
+            assert_eq!(uses[&images.id(name(image))].running, SortedMap::from([(digest.clone(), runs)]), "{image}");
         }
         for phase in ["Succeeded", "Failed"] {
             let ended = pod(status(phase));
-            let uses = used(&ended, &mut Names::default());
+            let uses = used(&ended, &mut Names::default(), &mut Images::default());
             assert!(uses.values().all(|usage| usage.running.is_empty()), "{phase}");
         }
     }
@@ -308,13 +308,11 @@ mod tests {
             ),
         ] {
             let pod = pod_in(state.clone());
-            let uses = used(&pod, &mut Names::default());
-            let waiting: Vec<_> = uses.iter().filter(|(_, usage)| !usage.waiting.is_empty()).collect();
-            assert_eq!(
-                waiting.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-                image.map(name).iter().collect::<Vec<_>>()
-            );
-            assert!(waiting.iter().all(|(_, usage)| usage.failing == failing), "{state}");
+            let mut images = Images::default();
+            let mut waiting = used(&pod, &mut Names::default(), &mut images);
+            waiting.retain(|_, usage| !usage.waiting.is_empty());
+            assert_eq!(names(&waiting, &images), image.map(name).into_iter().collect::<Vec<_>>());
+            assert!(waiting.values().all(|usage| usage.failing == failing), "{state}");
         }
     }
 }

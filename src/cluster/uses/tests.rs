@@ -295,3 +295,24 @@ fn images_of_pods_are_told_of_once_with_what_is_known_of_them() {
     assert_eq!(told(pod("q", "t", &["x.io/a:1", "x.io/b:1", "Not A Name"])), [("x.io/b:1".to_owned(), one("t"))]);
     assert_eq!(told(pod("r", "t", &["x.io/a:1"])), []);
 }
+
+#[test]
+fn an_image_is_one_however_it_is_spelt() {
+    let mut builder = Builder::new(Scope::default());
+    let pod = |name: &str, images: &[&str]| {
+        let containers: Vec<_> = images.iter().map(|image| json!({"name": image, "image": image})).collect();
+        json!({"metadata": {"name": name}, "spec": {"containers": containers}}).to_string()
+    };
+    let event = json!({"metadata": {"name": "e"}, "involvedObject": {"kind": "Pod"}, "reason": "Pulled",
+        "message": "Successfully pulled image \"docker.io/a\""});
+    builder.add(Resource::Event, &event.to_string());
+    for (name, images) in [("p", &["a:latest", "A", ""][..]), ("q", &["a", "docker.io/library/a"]), ("r", &["a", "A"])]
+    {
+        builder.add(Resource::Pod, &pod(name, images));
+    }
+    let inventory = builder.finish();
+    let spellings = |usage: &ImageUse| usage.written_as.iter().cloned().collect::<Vec<_>>().join(" ");
+    let told: Vec<_> = inventory.images.iter().map(|(name, usage)| (name.to_string(), spellings(usage))).collect();
+    let told: Vec<_> = told.iter().map(|(name, spellings)| (&**name, &**spellings)).collect();
+    assert_eq!(told, [("docker.io/library/a:latest", "a a:latest docker.io/library/a"), ("A", "A")]);
+}

@@ -37,8 +37,8 @@ pub(super) fn users(
     let mut contexts = Contexts::new();
     let mut users = Vec::with_capacity(by_user.clone().count());
     for uses in by_user {
-        let Some(Counted { top, role, .. }) = uses.first() else { continue };
-        users.push((owners.user_key(*top, *role), user(uses, examples, common, &mut contexts)));
+        let Some(first) = uses.first() else { continue };
+        users.push((owners.user_key(first.top, first.role), user(first, uses, examples, common, &mut contexts)));
     }
     (users.into_iter().collect(), contexts.into_iter().map(context).collect())
 }
@@ -67,14 +67,16 @@ fn order(one: &Counted, other: &Counted, common: &Common) -> Ordering {
         .then_with(|| access(one).cmp(access(other)))
 }
 
-/// The user that all of `uses` count for.
+/// The user that all of `uses`, of which there is a `first`, count for.
 fn user<'a>(
+    first: &Counted,
     uses: &[Counted],
     examples: &SortedMap<ObjectId, SortedSet<Example>>,
     common: &'a Common,
     contexts: &mut Contexts<'a>,
 ) -> User {
-    let mut user = User::default();
+    let containers = Arc::clone(&common.manners.get(first.own.manner).containers);
+    let mut user = User { pods: 0, containers, pull_secrets: Arc::default(), examples: SortedSet::new(), field: None };
     for Counted { top, own, pods, .. } in uses {
         let manner = common.manners.get(own.manner);
         let is_own = common.owners.is_user(own.holder, *top);

@@ -1,10 +1,10 @@
 //! For which platforms an image is wanted: those of the nodes that run it or may run it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{ImageUse, Inventory, Node, Placement};
 use crate::image::{NodePlatform, Platform};
-use crate::sorted::SortedSet;
 
 impl Inventory {
     /// The platforms that are asked for when no node is known.
@@ -24,7 +24,8 @@ pub fn wanted_platforms(nodes: Option<&[Node]>, usage: &ImageUse) -> Option<Vec<
         let place = nodes.binary_search_by(|node| node.name.cmp(name)).ok();
         place.and_then(|place| nodes.get(place)).map(|node| &node.platform)
     };
-    let mut wanted: SortedSet<&NodePlatform> = usage.scheduled_to().filter_map(platform_of).collect();
+    let mut wanted = BTreeSet::new();
+    wanted.extend(usage.scheduled_to().filter_map(platform_of));
     for placement in &usage.placements {
         match placement {
             Placement::On(name) => wanted.extend(platform_of(name)),

@@ -148,7 +148,8 @@ impl Draft {
         }
         let running = self.running.iter().map(|(digest, (running, nodes))| {
             let nodes = common.nodes.sorted(nodes.iter());
-            (digest.clone(), Running { nodes, ..running.clone() })
+            let Running { pods, started, reported, .. } = *running;
+            (digest.clone(), Running { pods, nodes, examples: SortedSet::new(), started, reported })
         });
         ImageUse {
             contexts: contexts.into_iter().map(context).collect(),

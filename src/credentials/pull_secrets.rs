@@ -218,11 +218,12 @@ mod tests {
     #[test]
     fn both_kinds_of_recorded_secrets_are_read() {
         #[derive(serde::Deserialize)]
-        struct Recorded {
-            items: Vec<Secret>,
+        struct Recorded<'a> {
+            #[serde(borrow)]
+            items: Vec<Secret<'a>>,
         }
         let text = include_str!("../../testdata/kubernetes-1.36/secrets.json");
-        let recorded: Recorded = serde_json::from_str(text).unwrap();
+        let recorded: Recorded<'_> = serde_json::from_str(text).unwrap();
         for (name, key) in [("ghcr-pull", "ghcr.io"), ("legacy-pull", "registry.example.com:5000")] {
             let secret = recorded.items.iter().find(|secret| secret.metadata.name.as_deref() == Some(name)).unwrap();
             let config = parse(secret.pull_secret().as_ref()).unwrap();

@@ -180,11 +180,11 @@ impl Reader {
         }
         match (api_version, kind) {
             ("v1", "Namespace") => self.add_namespace(json),
-            ("v1", "Secret") => match serde_json::from_str::<Secret>(json.get()) {
+            ("v1", "Secret") => match serde_json::from_str::<Secret<'_>>(json.get()) {
                 Ok(secret) => self.secrets.add_secret(&secret),
                 Err(_) => self.builder.add_gap(unreadable_object("secrets", json)),
             },
-            ("v1", "ServiceAccount") => match serde_json::from_str::<ServiceAccount>(json.get()) {
+            ("v1", "ServiceAccount") => match serde_json::from_str::<ServiceAccount<'_>>(json.get()) {
                 Ok(account) => self.secrets.add_account(account),
                 Err(_) => self.builder.add_gap(unreadable_object("serviceaccounts", json)),
             },
@@ -210,19 +210,24 @@ fn type_of(json: &RawValue) -> Option<(String, String)> {
 }
 
 /// As much of an object's metadata as can be read.
-fn metadata_of(json: &RawValue) -> Metadata {
+fn metadata_of(json: &RawValue) -> Metadata<'_> {
     #[derive(Default, Deserialize)]
-    struct Object {
-        metadata: Metadata,
+    struct Object<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
     }
-    serde_json::from_str::<Object>(json.get()).unwrap_or_default().metadata
+    serde_json::from_str::<Object<'_>>(json.get()).unwrap_or_default().metadata
 }
 
 /// The gap of a secret or of what names it. What is wrong stays untold, since that would quote what stands there.
 fn unreadable_object(resource: &str, json: &RawValue) -> Gap {
     let metadata = metadata_of(json);
-    let name = metadata.name.unwrap_or_else(|| "without a name".to_owned());
-    unreadable(resource, metadata.namespace, format!("one of {resource}, {name}, could not be read"))
+    let name = metadata.name.as_deref().unwrap_or("without a name");
+    unreadable(
+        resource,
+        metadata.namespace.clone().map(String::from),
+        format!("one of {resource}, {name}, could not be read"),
+    )
 }
 
 fn unreadable(resource: &str, namespace: Option<String>, message: String) -> Gap {

@@ -28,21 +28,21 @@ impl FileSecrets {
     }
 
     /// Takes in a secret; the first of a name counts.
-    pub(super) fn add_secret(&mut self, secret: &Secret) {
+    pub(super) fn add_secret(&mut self, secret: &Secret<'_>) {
         if let Some(key) = key(&secret.metadata) {
             self.secrets.entry(key).or_insert_with(|| secret.pull_secret());
         }
     }
 
     /// Takes in a ServiceAccount; the first of a name counts.
-    pub(super) fn add_account(&mut self, account: ServiceAccount) {
+    pub(super) fn add_account(&mut self, account: ServiceAccount<'_>) {
         if let Some(key) = key(&account.metadata) {
-            let names = account.image_pull_secrets.into_iter().filter_map(|secret| secret.name);
+            let names = account.image_pull_secrets.into_iter().filter_map(|secret| secret.name).map(String::from);
             self.accounts.entry(key).or_insert_with(|| names.collect());
         }
     }
 }
 
-fn key(metadata: &Metadata) -> Option<(String, String)> {
-    Some((metadata.namespace_or_default().to_owned(), metadata.name.clone()?))
+fn key(metadata: &Metadata<'_>) -> Option<(String, String)> {
+    Some((metadata.namespace_or_default().to_owned(), metadata.name.clone()?.into()))
 }

@@ -277,8 +277,9 @@ impl Run<'_> {
 /// The name of an object of which nothing else is read.
 fn name(json: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
-        metadata: Metadata,
+    struct Named<'a> {
+        #[serde(borrow)]
+        metadata: Metadata<'a>,
     }
-    serde_json::from_str::<Named>(json).ok()?.metadata.name
+    serde_json::from_str::<Named<'_>>(json).ok()?.metadata.name.map(String::from)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use serde::Deserialize;
 
@@ -32,8 +33,9 @@ struct ApiResource {
 }
 
 #[derive(Debug, Deserialize)]
-struct OnlyMetadata {
-    metadata: Metadata,
+struct OnlyMetadata<'a> {
+    #[serde(borrow)]
+    metadata: Metadata<'a>,
 }
 
 /// Walks up from the owners that `builder` does not know, as far as they may be read and the limit allows. Returns how
@@ -62,12 +64,14 @@ pub(super) async fn resolve(cluster: &Cluster, builder: &mut Builder, stop: &Sto
         let known = &known;
         let mut answers = stream::iter(owners)
             .map(|owner| async move {
-                let metadata = metadata(cluster, &owner, known.get(&owner.api_version), stop).await;
-                (owner, metadata)
+                let answer = ask(cluster, &owner, known.get(&owner.api_version), stop).await;
+                (owner, answer)
             })
             .buffer_unordered(cluster.limits().lists);
-        while let Some((owner, metadata)) = answers.next().await {
-            builder.add_owner(&owner, metadata?.as_ref());
+        while let Some((owner, answer)) = answers.next().await {
+            let answer = answer?;
+            let read = answer.as_deref().and_then(|body| serde_json::from_slice::<OnlyMetadata<'_>>(body).ok());
+            builder.add_owner(&owner, read.as_ref().map(|owner| &owner.metadata));
         }
     }
 }
@@ -79,13 +83,13 @@ async fn resources(cluster: &Cluster, api_version: &str, stop: &Stop) -> Result<
     Ok(answer.and_then(|body| serde_json::from_slice(&body).ok()).unwrap_or_default())
 }
 
-/// The owner's metadata; none when it is gone, may not be read, or is of a kind that nobody knows.
-async fn metadata(
+/// Asks for the owner's metadata; none when it is gone, may not be read, or is of a kind that nobody knows.
+async fn ask(
     cluster: &Cluster,
     owner: &ObjectRef,
     known: Option<&Resources>,
     stop: &Stop,
-) -> Result<Option<Metadata>, RequestError> {
+) -> Result<Option<Bytes>, RequestError> {
     // Subresources (`deployments/status`) name the same kind.
     let resource =
         known.and_then(|known| known.resources.iter().find(|row| *row.kind == *owner.kind && !row.name.contains('/')));
@@ -93,8 +97,7 @@ async fn metadata(
     let namespace = resource.namespaced.then_some(&*owner.namespace);
     let path = path::object(&owner.api_version, namespace, &resource.name, &owner.name);
     let ask = Ask { accept: METADATA_ONLY, ..Ask::json(path, cluster.limits().object_bytes) };
-    let answer = unless_refused(cluster.get(&ask, stop).await)?;
-    Ok(answer.and_then(|body| serde_json::from_slice(&body).ok()).map(|owner: OnlyMetadata| owner.metadata))
+    unless_refused(cluster.get(&ask, stop).await)
 }
 
 /// A refusal concerns one owner only; anything else, and a 401, concerns all.

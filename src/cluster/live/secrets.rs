@@ -1,7 +1,6 @@
 //! Pull secrets, read one by one, and only those that are named. They are never listed.
 
 use http::StatusCode;
-use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use super::connect::Cluster;
@@ -48,8 +47,8 @@ impl Cluster {
         name: &str,
         stop: &Stop,
     ) -> Result<Option<PullSecret>, SecretError> {
-        let secret: Secret = self.named("secrets", namespace, name, stop).await?;
-        Ok(secret.pull_secret())
+        let read = |body: &[u8]| Ok(serde_json::from_slice::<Secret<'_>>(body)?.pull_secret());
+        self.named("secrets", namespace, name, stop, read).await
     }
 
     /// The names of the pull secrets that a ServiceAccount gives to its pods, in the order in which the kubelet tries
@@ -63,16 +62,20 @@ impl Cluster {
         name: &str,
         stop: &Stop,
     ) -> Result<Vec<String>, SecretError> {
-        let account: ServiceAccount = self.named("serviceaccounts", namespace, name, stop).await?;
-        Ok(account.image_pull_secrets.into_iter().filter_map(|secret| secret.name).collect())
+        let read = |body: &[u8]| {
+            let account: ServiceAccount<'_> = serde_json::from_slice(body)?;
+            Ok(account.image_pull_secrets.into_iter().filter_map(|secret| secret.name).map(String::from).collect())
+        };
+        self.named("serviceaccounts", namespace, name, stop, read).await
     }
 
-    async fn named<T: DeserializeOwned>(
+    async fn named<T>(
         &self,
         resource: &'static str,
         namespace: &str,
         name: &str,
         stop: &Stop,
+        read: impl FnOnce(&[u8]) -> serde_json::Result<T>,
     ) -> Result<T, SecretError> {
         let subject = format!("{} {namespace}/{name}", resource.trim_end_matches('s'));
         let ask = Ask::json(path::object("v1", Some(namespace), resource, name), self.limits().object_bytes);
@@ -81,8 +84,7 @@ impl Cluster {
             Err(error) => return Err(SecretError::new(subject, resource, &error)),
         };
         // The parser's own message may quote what it read.
-        serde_json::from_slice(&body)
-            .map_err(|_| SecretError::Other { subject, message: "the answer is no such object".to_owned() })
+        read(&body).map_err(|_| SecretError::Other { subject, message: "the answer is no such object".to_owned() })
     }
 }
 

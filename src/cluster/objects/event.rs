@@ -3,25 +3,25 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Metadata, or_default};
+use super::{Metadata, Text, or_default};
 
 /// Something that a component tells about an object.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Event {
+pub struct Event<'a> {
     /// name, namespace
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: Metadata,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub metadata: Metadata<'a>,
     /// what it is about
     #[serde(default, deserialize_with = "or_default")]
-    pub involved_object: InvolvedObject,
+    pub involved_object: InvolvedObject<'a>,
     /// `Pulled`, `Failed`, …
-    pub reason: Option<String>,
+    pub reason: Option<Text<'a>>,
     /// in words
-    pub message: Option<String>,
+    pub message: Option<Text<'a>>,
     /// who tells it
     #[serde(default, deserialize_with = "or_default")]
-    pub source: EventSource,
+    pub source: EventSource<'a>,
     /// when it happened first
     pub first_timestamp: Option<Timestamp>,
     /// when it happened last
@@ -37,22 +37,24 @@ pub struct Event {
 /// `involvedObject`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InvolvedObject {
+pub struct InvolvedObject<'a> {
     /// `Pod`
-    pub kind: Option<String>,
+    #[serde(borrow)]
+    pub kind: Option<Text<'a>>,
     /// its namespace
-    pub namespace: Option<String>,
+    pub namespace: Option<Text<'a>>,
     /// its name
-    pub name: Option<String>,
+    pub name: Option<Text<'a>>,
     /// `spec.containers{web}`
-    pub field_path: Option<String>,
+    pub field_path: Option<Text<'a>>,
 }
 
 /// `source`
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct EventSource {
+pub struct EventSource<'a> {
     /// the kubelet's node
-    pub host: Option<String>,
+    #[serde(borrow)]
+    pub host: Option<Text<'a>>,
 }
 
 /// `series`

@@ -1,7 +1,7 @@
 //! Kubernetes objects as an API server sends them: slim wire types that hold only what is read.
 //!
 //! They are lenient: unknown fields are skipped, missing and null ones are absent or empty. All text in them is from
-//! outside.
+//! outside, and is left where it stands in the object's JSON.
 
 mod custom;
 mod event;
@@ -9,6 +9,7 @@ mod kinds;
 mod node;
 mod pod;
 mod secret;
+mod text;
 mod workload;
 
 pub use custom::{CustomKind, CustomObject, FieldHolder, ImageField};
@@ -21,6 +22,7 @@ pub use pod::{
     VolumeMountStatus, VolumeStatus,
 };
 pub use secret::{PullSecret, Secret, SecretData, ServiceAccount};
+pub use text::Text;
 pub use workload::{JobTemplate, JobTemplateSpec, PodTemplate, Workload, WorkloadReference, WorkloadSpec};
 
 use std::collections::BTreeMap;
@@ -56,38 +58,40 @@ pub struct ListMetadata {
 /// `metadata` of an object.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Metadata {
+pub struct Metadata<'a> {
     /// its name; absent in a manifest with `generateName`
-    pub name: Option<String>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
     /// absent for cluster-scoped objects, and in manifests that leave it to kubectl
-    pub namespace: Option<String>,
+    pub namespace: Option<Text<'a>>,
     /// absent before the API server has admitted the object
-    pub uid: Option<String>,
+    pub uid: Option<Text<'a>>,
     /// its own labels
     #[serde(default, deserialize_with = "or_default")]
-    pub labels: BTreeMap<String, String>,
+    pub labels: BTreeMap<Text<'a>, Text<'a>>,
     /// its owners, the controlling one among them
     #[serde(default, deserialize_with = "or_default")]
-    pub owner_references: Vec<OwnerReference>,
+    pub owner_references: Vec<OwnerReference<'a>>,
 }
 
 /// An entry of `metadata.ownerReferences`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OwnerReference {
+pub struct OwnerReference<'a> {
     /// `apps/v1`
-    pub api_version: String,
+    #[serde(borrow)]
+    pub api_version: Text<'a>,
     /// `ReplicaSet`
-    pub kind: String,
+    pub kind: Text<'a>,
     /// its name; its namespace is the dependent's, or none
-    pub name: String,
+    pub name: Text<'a>,
     /// whether this owner manages the object
     pub controller: Option<bool>,
 }
 
-impl Metadata {
+impl<'a> Metadata<'a> {
     /// The owner that manages the object.
-    pub fn controller(&self) -> Option<&OwnerReference> {
+    pub fn controller(&self) -> Option<&OwnerReference<'a>> {
         self.owner_references.iter().find(|owner| owner.controller == Some(true))
     }
 

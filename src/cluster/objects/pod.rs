@@ -4,237 +4,246 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Metadata, or_default};
+use super::{Metadata, Text, or_default};
 
 /// A pod.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Pod {
+pub struct Pod<'a> {
     /// name, namespace, labels, owners
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: Metadata,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub metadata: Metadata<'a>,
     /// what is asked for
     #[serde(default, deserialize_with = "or_default")]
-    pub spec: PodSpec,
+    pub spec: PodSpec<'a>,
     /// what is
     #[serde(default, deserialize_with = "or_default")]
-    pub status: PodStatus,
+    pub status: PodStatus<'a>,
 }
 
 /// The spec of a pod, or of a template's pods.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PodSpec {
+pub struct PodSpec<'a> {
     /// run one after another before `containers`; native sidecars among them stay
-    #[serde(default, deserialize_with = "or_default")]
-    pub init_containers: Vec<Container>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub init_containers: Vec<Container<'a>>,
     /// run together
     #[serde(default, deserialize_with = "or_default")]
-    pub containers: Vec<Container>,
+    pub containers: Vec<Container<'a>>,
     /// added to a running pod (`kubectl debug`)
     #[serde(default, deserialize_with = "or_default")]
-    pub ephemeral_containers: Vec<Container>,
+    pub ephemeral_containers: Vec<Container<'a>>,
     /// image volumes among them
     #[serde(default, deserialize_with = "or_default")]
-    pub volumes: Vec<Volume>,
+    pub volumes: Vec<Volume<'a>>,
     /// in the order in which the kubelet tries them
     #[serde(default, deserialize_with = "or_default")]
-    pub image_pull_secrets: Vec<LocalReference>,
+    pub image_pull_secrets: Vec<LocalReference<'a>>,
     /// absent for `default`
-    pub service_account_name: Option<String>,
+    pub service_account_name: Option<Text<'a>>,
     /// the node, once scheduled
-    pub node_name: Option<String>,
+    pub node_name: Option<Text<'a>>,
     /// labels that the node must have
     #[serde(default, deserialize_with = "or_default")]
-    pub node_selector: BTreeMap<String, String>,
+    pub node_selector: BTreeMap<Text<'a>, Text<'a>>,
     /// more about the nodes that will do
     #[serde(default, deserialize_with = "or_default")]
-    pub affinity: Affinity,
+    pub affinity: Affinity<'a>,
     /// the operating system that the pod is for
-    pub os: Option<PodOs>,
+    pub os: Option<PodOs<'a>>,
 }
 
 /// A container of a spec.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Container {
+pub struct Container<'a> {
     /// unique within the pod
-    #[serde(default, deserialize_with = "or_default")]
-    pub name: String,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub name: Text<'a>,
     /// as written
-    pub image: Option<String>,
+    pub image: Option<Text<'a>>,
     /// `Always`, `IfNotPresent`, `Never`
-    pub image_pull_policy: Option<String>,
+    pub image_pull_policy: Option<Text<'a>>,
     /// of an init container: `Always` makes it a sidecar
-    pub restart_policy: Option<String>,
+    pub restart_policy: Option<Text<'a>>,
 }
 
 /// A volume; only those with an image are of interest.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Volume {
+pub struct Volume<'a> {
     /// its name
-    #[serde(default, deserialize_with = "or_default")]
-    pub name: String,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub name: Text<'a>,
     /// an OCI object to be mounted
-    pub image: Option<ImageVolume>,
+    pub image: Option<ImageVolume<'a>>,
 }
 
 /// `volumes[].image`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ImageVolume {
+pub struct ImageVolume<'a> {
     /// as written
-    pub reference: Option<String>,
+    #[serde(borrow)]
+    pub reference: Option<Text<'a>>,
     /// `Always`, `IfNotPresent`, `Never`
-    pub pull_policy: Option<String>,
+    pub pull_policy: Option<Text<'a>>,
 }
 
 /// An object of the same namespace, by its name.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct LocalReference {
+pub struct LocalReference<'a> {
     /// its name
-    pub name: Option<String>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
 }
 
 /// `spec.os`
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct PodOs {
+pub struct PodOs<'a> {
     /// `linux`, `windows`
-    pub name: Option<String>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
 }
 
 /// `spec.affinity`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Affinity {
+pub struct Affinity<'a> {
     /// towards nodes
-    pub node_affinity: Option<NodeAffinity>,
+    #[serde(borrow)]
+    pub node_affinity: Option<NodeAffinity<'a>>,
 }
 
 /// `spec.affinity.nodeAffinity`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NodeAffinity {
+pub struct NodeAffinity<'a> {
     /// without which the pod is not scheduled
-    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
-    pub required: Option<NodeSelector>,
+    #[serde(borrow, rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    pub required: Option<NodeSelector<'a>>,
 }
 
 /// Terms of which one must hold.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NodeSelector {
+pub struct NodeSelector<'a> {
     /// one of them is enough
-    #[serde(default, deserialize_with = "or_default")]
-    pub node_selector_terms: Vec<NodeSelectorTerm>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub node_selector_terms: Vec<NodeSelectorTerm<'a>>,
 }
 
 /// Requirements that must all hold; an empty term never does.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct NodeSelectorTerm {
+pub struct NodeSelectorTerm<'a> {
     /// on the node's labels
-    #[serde(default, deserialize_with = "or_default")]
-    pub match_expressions: Vec<Requirement>,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub match_expressions: Vec<Requirement<'a>>,
     /// on the node's fields; Kubernetes knows `metadata.name` alone
     #[serde(default, deserialize_with = "or_default")]
-    pub match_fields: Vec<Requirement>,
+    pub match_fields: Vec<Requirement<'a>>,
 }
 
 /// A requirement on one label or field.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Requirement {
+pub struct Requirement<'a> {
     /// the label or field
-    #[serde(default, deserialize_with = "or_default")]
-    pub key: String,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub key: Text<'a>,
     /// `In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt`, `Lt`
     #[serde(default, deserialize_with = "or_default")]
-    pub operator: String,
+    pub operator: Text<'a>,
     /// what the operator compares with
     #[serde(default, deserialize_with = "or_default")]
-    pub values: Vec<String>,
+    pub values: Vec<Text<'a>>,
 }
 
 /// `status`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PodStatus {
+pub struct PodStatus<'a> {
     /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`
-    pub phase: Option<String>,
+    #[serde(borrow)]
+    pub phase: Option<Text<'a>>,
     /// of `spec.initContainers`
     #[serde(default, deserialize_with = "or_default")]
-    pub init_container_statuses: Vec<ContainerStatus>,
+    pub init_container_statuses: Vec<ContainerStatus<'a>>,
     /// of `spec.containers`
     #[serde(default, deserialize_with = "or_default")]
-    pub container_statuses: Vec<ContainerStatus>,
+    pub container_statuses: Vec<ContainerStatus<'a>>,
     /// of `spec.ephemeralContainers`
     #[serde(default, deserialize_with = "or_default")]
-    pub ephemeral_container_statuses: Vec<ContainerStatus>,
+    pub ephemeral_container_statuses: Vec<ContainerStatus<'a>>,
 }
 
 /// What the kubelet says of a container. Its `image` is not read: it may carry another tag than the spec.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ContainerStatus {
+pub struct ContainerStatus<'a> {
     /// the container's
-    #[serde(default, deserialize_with = "or_default")]
-    pub name: String,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub name: Text<'a>,
     /// what the runtime runs; empty before the image was pulled
     #[serde(rename = "imageID")]
-    pub image_id: Option<String>,
+    pub image_id: Option<Text<'a>>,
     /// now
     #[serde(default, deserialize_with = "or_default")]
-    pub state: ContainerState,
+    pub state: ContainerState<'a>,
     /// before its last restart
     #[serde(default, deserialize_with = "or_default")]
-    pub last_state: ContainerState,
+    pub last_state: ContainerState<'a>,
     /// image volumes among them tell their digest
     #[serde(default, deserialize_with = "or_default")]
-    pub volume_mounts: Vec<VolumeMountStatus>,
+    pub volume_mounts: Vec<VolumeMountStatus<'a>>,
 }
 
 /// The state of a container; one of its fields is there.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct ContainerState {
+pub struct ContainerState<'a> {
     /// not yet running
-    pub waiting: Option<StateReason>,
+    #[serde(borrow)]
+    pub waiting: Option<StateReason<'a>>,
     /// runs
     pub running: Option<serde::de::IgnoredAny>,
     /// has ended
-    pub terminated: Option<StateReason>,
+    pub terminated: Option<StateReason<'a>>,
 }
 
 /// Why a container waits or has ended.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct StateReason {
+pub struct StateReason<'a> {
     /// one word
-    pub reason: Option<String>,
+    #[serde(borrow)]
+    pub reason: Option<Text<'a>>,
     /// in words
-    pub message: Option<String>,
+    pub message: Option<Text<'a>>,
 }
 
 /// `volumeMounts[]` of a container's status.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct VolumeMountStatus {
+pub struct VolumeMountStatus<'a> {
     /// the volume's
-    #[serde(default, deserialize_with = "or_default")]
-    pub name: String,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub name: Text<'a>,
     /// by the volume's type (since Kubernetes 1.36)
     #[serde(default, deserialize_with = "or_default")]
-    pub volume_status: VolumeStatus,
+    pub volume_status: VolumeStatus<'a>,
 }
 
 /// `volumeMounts[].volumeStatus`
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct VolumeStatus {
+pub struct VolumeStatus<'a> {
     /// of an image volume
-    pub image: Option<ImageVolumeStatus>,
+    #[serde(borrow)]
+    pub image: Option<ImageVolumeStatus<'a>>,
 }
 
 /// `volumeMounts[].volumeStatus.image`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ImageVolumeStatus {
+pub struct ImageVolumeStatus<'a> {
     /// what the runtime has mounted, by digest
-    pub image_ref: Option<String>,
+    #[serde(borrow)]
+    pub image_ref: Option<Text<'a>>,
 }

@@ -5,18 +5,18 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::{LocalReference, Metadata, or_default};
+use super::{LocalReference, Metadata, Text, or_default};
 
 /// A secret, of which only what makes a pull secret is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Secret {
+pub struct Secret<'a> {
     /// name, namespace
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: Metadata,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub metadata: Metadata<'a>,
     /// `kubernetes.io/dockerconfigjson`, `kubernetes.io/dockercfg`, …
     #[serde(rename = "type")]
-    pub secret_type: Option<String>,
+    pub secret_type: Option<Text<'a>>,
     /// in base64
     #[serde(default, deserialize_with = "or_default")]
     pub data: SecretData,
@@ -48,16 +48,16 @@ pub enum PullSecret {
 /// A ServiceAccount: its pull secrets become those of pods that name none.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ServiceAccount {
+pub struct ServiceAccount<'a> {
     /// name, namespace
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: Metadata,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub metadata: Metadata<'a>,
     /// in the order in which the kubelet tries them
     #[serde(default, deserialize_with = "or_default")]
-    pub image_pull_secrets: Vec<LocalReference>,
+    pub image_pull_secrets: Vec<LocalReference<'a>>,
 }
 
-impl Secret {
+impl Secret<'_> {
     /// The credentials that the kubelet would take from it: by its type, from that type's key.
     ///
     /// `None` for secrets of other types, and for data that is not text in base64, which the kubelet skips too.
@@ -93,7 +93,7 @@ mod tests {
 
     fn pull_secret(secret_type: &str, fields: &str) -> Option<PullSecret> {
         let json = format!(r#"{{"type":"kubernetes.io/{secret_type}",{fields}}}"#);
-        serde_json::from_str::<Secret>(&json).unwrap().pull_secret()
+        serde_json::from_str::<Secret<'_>>(&json).unwrap().pull_secret()
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
     fn nothing_of_a_secret_is_shown() {
         let fields = format!(r#""data":{{".dockercfg":"{}"}}"#, STANDARD.encode("s3cr3t"));
         let json = format!(r#"{{"type":"kubernetes.io/dockercfg",{fields}}}"#);
-        let secret: Secret = serde_json::from_str(&json).unwrap();
+        let secret: Secret<'_> = serde_json::from_str(&json).unwrap();
         let shown = format!("{secret:?} {:?}", secret.pull_secret());
         assert!(!shown.contains("s3cr3t") && !shown.contains(&STANDARD.encode("s3cr3t")), "{shown}");
     }

@@ -7,10 +7,10 @@ fn null_and_absence_are_the_same() {
     let nulls = r#"{"metadata":{"labels":null,"ownerReferences":null,"name":null},"status":null,"spec":{
         "containers":null,"initContainers":[{"name":null,"image":null}],"affinity":null,"nodeSelector":null,
         "volumes":[{"name":"v","emptyDir":{}}],"imagePullSecrets":[{}],"unknown":[{"deep":{}}]}}"#;
-    let pod: Pod = serde_json::from_str(nulls).unwrap();
+    let pod: Pod<'_> = serde_json::from_str(nulls).unwrap();
     assert!(pod.spec.containers.is_empty() && pod.spec.init_containers[0].image.is_none());
     assert!(pod.status.container_statuses.is_empty() && pod.metadata.controller().is_none());
-    assert!(serde_json::from_str::<Pod>("{}").unwrap().metadata.labels.is_empty());
+    assert!(serde_json::from_str::<Pod<'_>>("{}").unwrap().metadata.labels.is_empty());
 }
 
 #[test]

@@ -2,75 +2,78 @@
 
 use serde::Deserialize;
 
-use super::{Kind, Metadata, PodSpec, TemplateAt, or_default};
+use super::{Kind, Metadata, PodSpec, TemplateAt, Text, or_default};
 
 /// An object that holds a pod template. Where, and what makes it idle, depends on its [`Kind`].
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct Workload {
+pub struct Workload<'a> {
     /// name, namespace, labels, owners
-    #[serde(default, deserialize_with = "or_default")]
-    pub metadata: Metadata,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub metadata: Metadata<'a>,
     /// of most kinds
     #[serde(default, deserialize_with = "or_default")]
-    pub spec: WorkloadSpec,
+    pub spec: WorkloadSpec<'a>,
     /// of a PodTemplate
-    pub template: Option<PodTemplate>,
+    pub template: Option<PodTemplate<'a>>,
 }
 
 /// `spec`
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WorkloadSpec {
+pub struct WorkloadSpec<'a> {
     /// how many pods shall run; absent for one
     pub replicas: Option<i64>,
     /// of Jobs and CronJobs
     pub suspend: Option<bool>,
     /// of most kinds
-    pub template: Option<PodTemplate>,
+    #[serde(borrow)]
+    pub template: Option<PodTemplate<'a>>,
     /// of CronJobs
-    pub job_template: Option<JobTemplate>,
+    pub job_template: Option<JobTemplate<'a>>,
     /// of Argo's Rollouts that borrow the template of another workload
-    pub workload_ref: Option<WorkloadReference>,
+    pub workload_ref: Option<WorkloadReference<'a>>,
 }
 
 /// `spec.workloadRef` (<https://argo-rollouts.readthedocs.io/en/stable/migrating/>)
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct WorkloadReference {
+pub struct WorkloadReference<'a> {
     /// `apps/v1`
-    pub api_version: Option<String>,
+    #[serde(borrow)]
+    pub api_version: Option<Text<'a>>,
     /// `Deployment`
-    pub kind: Option<String>,
+    pub kind: Option<Text<'a>>,
     /// its name, in the same namespace
-    pub name: Option<String>,
+    pub name: Option<Text<'a>>,
 }
 
 /// A pod template.
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct PodTemplate {
+pub struct PodTemplate<'a> {
     /// of its pods
-    #[serde(default, deserialize_with = "or_default")]
-    pub spec: PodSpec,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub spec: PodSpec<'a>,
 }
 
 /// `spec.jobTemplate`
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct JobTemplate {
+pub struct JobTemplate<'a> {
     /// of its jobs
-    #[serde(default, deserialize_with = "or_default")]
-    pub spec: JobTemplateSpec,
+    #[serde(borrow, default, deserialize_with = "or_default")]
+    pub spec: JobTemplateSpec<'a>,
 }
 
 /// `spec.jobTemplate.spec`
 #[derive(Debug, Clone, Default, Deserialize)]
-pub struct JobTemplateSpec {
+pub struct JobTemplateSpec<'a> {
     /// of the pods of its jobs
-    pub template: Option<PodTemplate>,
+    #[serde(borrow)]
+    pub template: Option<PodTemplate<'a>>,
 }
 
-impl Workload {
+impl<'a> Workload<'a> {
     /// The spec of its pods, from where `kind` holds it.
-    pub fn pod_spec(&self, kind: &Kind) -> Option<&PodSpec> {
+    pub fn pod_spec(&self, kind: &Kind) -> Option<&PodSpec<'a>> {
         let template = match kind.template {
             TemplateAt::Root => self.template.as_ref(),
             TemplateAt::Spec => self.spec.template.as_ref(),

@@ -26,7 +26,7 @@ impl Builder {
     ///
     /// What such a kind does with the images that it names is not known. They are a `template`'s, until pods below the
     /// object show that something was made from it. A Rollout is known to do as a Deployment does.
-    fn add_custom(&mut self, kind: &CustomKind, object: &CustomObject, rollout: Option<&Workload>) {
+    fn add_custom(&mut self, kind: &CustomKind, object: &CustomObject<'_>, rollout: Option<&Workload<'_>>) {
         let metadata = &object.metadata;
         let is_namespaced = kind.namespaced.unwrap_or_else(|| is_namespaced(metadata));
         let namespace = if is_namespaced { metadata.namespace_or_default() } else { "" };
@@ -71,16 +71,16 @@ impl Builder {
 }
 
 /// The API server gives every object of a namespaced kind its namespace; a manifest may leave it out.
-fn is_namespaced(metadata: &Metadata) -> bool {
+fn is_namespaced(metadata: &Metadata<'_>) -> bool {
     metadata.namespace.is_some() || metadata.uid.is_none()
 }
 
-fn part(rollout: &Workload) -> Part {
+fn part(rollout: &Workload<'_>) -> Part {
     if rollout.spec.replicas == Some(0) { Part::Idle } else { Part::Active }
 }
 
 /// The workload whose template a Rollout takes in place of one of its own: its kind and its name.
-fn lender(reference: &WorkloadReference) -> Option<(&'static Kind, &str)> {
+fn lender<'a>(reference: &'a WorkloadReference<'_>) -> Option<(&'static Kind, &'a str)> {
     let Resource::Workload(kind) = Resource::of(reference.api_version.as_deref()?, reference.kind.as_deref()?)? else {
         return None;
     };
@@ -89,7 +89,7 @@ fn lender(reference: &WorkloadReference) -> Option<(&'static Kind, &str)> {
 
 /// Every pull secret that the object names counts for each of its images. Of an object without a namespace nobody
 /// knows in which one its pods will be.
-fn access(object: &CustomObject, is_namespaced: bool, words: &mut Names) -> Access {
+fn access(object: &CustomObject<'_>, is_namespaced: bool, words: &mut Names) -> Access {
     if !is_namespaced {
         return Access::default();
     }

@@ -120,7 +120,7 @@ impl Builder {
     }
 
     /// Takes in a node.
-    pub fn add_node(&mut self, node: &Node) {
+    pub fn add_node(&mut self, node: &Node<'_>) {
         let Some(mut known) = nodes::node(node) else { return };
         if self.seen.first("Node", "", &node.metadata) {
             known.name = self.common.nodes.shared(&known.name);
@@ -130,7 +130,7 @@ impl Builder {
     }
 
     /// Takes in a pod. One that has ended is a user of its images still, but runs none.
-    pub fn add_pod(&mut self, pod: &Pod) {
+    pub fn add_pod(&mut self, pod: &Pod<'_>) {
         let metadata = &pod.metadata;
         let namespace = metadata.namespace_or_default();
         if !self.admits(namespace, metadata) || !self.seen.first("Pod", namespace, metadata) {
@@ -172,7 +172,7 @@ impl Builder {
     /// Its part is `current` while pods are made from it. A ReplicaSet or ReplicationController at 0 that has an owner
     /// is the owner's `history`. Anything else at 0 or suspended, and what only others make pods of (PodTemplate,
     /// CronJob), is a `template`, until a pod or an active Job shows that something was made from it.
-    pub fn add_workload(&mut self, kind: &'static Kind, workload: &Workload) {
+    pub fn add_workload(&mut self, kind: &'static Kind, workload: &Workload<'_>) {
         let metadata = &workload.metadata;
         let namespace = metadata.namespace_or_default();
         if !self.scope.admits_namespace(namespace) {
@@ -198,7 +198,7 @@ impl Builder {
     }
 
     /// Takes in an event; those that tell how a pull ended count.
-    pub fn add_event(&mut self, event: &Event) {
+    pub fn add_event(&mut self, event: &Event<'_>) {
         let namespace = event.metadata.namespace_or_default();
         if !self.scope.admits_namespace(namespace) {
             return;
@@ -228,7 +228,7 @@ impl Builder {
     }
 
     /// Takes in an owner's metadata; `None` when they cannot be had, so that the way up ends there.
-    pub fn add_owner(&mut self, owner: &ObjectRef, metadata: Option<&Metadata>) {
+    pub fn add_owner(&mut self, owner: &ObjectRef, metadata: Option<&Metadata<'_>>) {
         let is_cluster_scoped = metadata.is_some_and(|metadata| metadata.namespace.is_none());
         let above = metadata.and_then(|metadata| Named::controller_of(metadata, &owner.namespace));
         self.common.owners.add(owner, is_cluster_scoped, above);
@@ -278,7 +278,7 @@ impl Builder {
         shared.collect()
     }
 
-    fn add_unreadable(&mut self, resource: Resource<'_>, metadata: &Metadata, why: &dyn Display) {
+    fn add_unreadable(&mut self, resource: Resource<'_>, metadata: &Metadata<'_>, why: &dyn Display) {
         let (resource, namespace) = (resource.name(), metadata.namespace.as_deref());
         let is_meant = namespace.is_none_or(|namespace| self.scope.admits_namespace(namespace));
         if is_meant && self.seen.first(&format!("unreadable {resource}"), namespace.unwrap_or_default(), metadata) {
@@ -287,14 +287,14 @@ impl Builder {
     }
 
     /// Whether the run is about a pod or workload of `namespace`, which is thereby looked at.
-    fn admits(&mut self, namespace: &str, metadata: &Metadata) -> bool {
+    fn admits(&mut self, namespace: &str, metadata: &Metadata<'_>) -> bool {
         self.add_namespace(namespace);
         self.scope.admits_namespace(namespace) && self.scope.selects(metadata)
     }
 }
 
 /// By what `workload` uses its images.
-fn part(kind: &Kind, workload: &Workload, owned: bool) -> Part {
+fn part(kind: &Kind, workload: &Workload<'_>, owned: bool) -> Part {
     let zero = workload.spec.replicas == Some(0);
     match kind.idle {
         Idle::ZeroOrRevision if zero && owned => Part::Revision,
@@ -306,7 +306,7 @@ fn part(kind: &Kind, workload: &Workload, owned: bool) -> Part {
 }
 
 /// The pull secrets that `spec` names; the ServiceAccount where it names none and its pods were not `admitted` yet.
-fn access(spec: &PodSpec, admitted: bool, words: &mut Names) -> Access {
+fn access(spec: &PodSpec<'_>, admitted: bool, words: &mut Names) -> Access {
     let secrets = words.list(spec.image_pull_secrets.iter().filter_map(|secret| secret.name.as_deref()));
     if admitted || !secrets.is_empty() {
         return Access { secrets, service_account: None };

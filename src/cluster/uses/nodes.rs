@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::names::Names;
 use crate::cluster::inventory::{Node, NodeImage};
-use crate::cluster::objects;
+use crate::cluster::objects::{self, Text};
 use crate::image::{NodePlatform, Platform};
 
 /// How many images a kubelet reports at most (`nodeStatusMaxImages`).
@@ -13,24 +13,24 @@ const REPORTED_IMAGES: usize = 50;
 const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
 
 /// What matters of a node; `None` for one without a name.
-pub(super) fn node(node: &objects::Node) -> Option<Node> {
+pub(super) fn node(node: &objects::Node<'_>) -> Option<Node> {
     let info = &node.status.node_info;
-    let of_label = |key: &str| node.metadata.labels.get(key).cloned();
+    let of_label = |key: &str| node.metadata.labels.get(key).map(|value| &**value);
     let os = filled(&info.operating_system).or_else(|| of_label("kubernetes.io/os")).unwrap_or_default();
     let architecture = filled(&info.architecture).or_else(|| of_label("kubernetes.io/arch")).unwrap_or_default();
-    let platform = Platform::new(&os, &architecture, None);
+    let platform = Platform::new(os, architecture, None);
     let os_version = if platform.os() == "windows" { windows_build(node) } else { None };
     Some(Node {
         name: node.metadata.name.as_deref()?.into(),
         platform: NodePlatform { platform, os_version },
-        runtime: info.container_runtime_version.clone().unwrap_or_default(),
-        labels: node.metadata.labels.clone(),
+        runtime: info.container_runtime_version.as_deref().unwrap_or_default().to_owned(),
+        labels: node.metadata.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         images_truncated: node.status.images.len() >= REPORTED_IMAGES,
     })
 }
 
 /// The images that `node` reports; those without any name are what pulls left behind, and left out.
-pub(super) fn images(node: &objects::Node, name: &Arc<str>, known: &mut Names) -> Vec<NodeImage> {
+pub(super) fn images(node: &objects::Node<'_>, name: &Arc<str>, known: &mut Names) -> Vec<NodeImage> {
     let named = node.status.images.iter().filter_map(|image| {
         let names = image.names.iter().filter(|name| !name.contains("<none>"));
         let names: Vec<_> = names.map(|name| known.shared(name)).collect();
@@ -40,14 +40,14 @@ pub(super) fn images(node: &objects::Node, name: &Arc<str>, known: &mut Names) -
     named.collect()
 }
 
-fn filled(text: &Option<String>) -> Option<String> {
-    text.clone().filter(|text| !text.is_empty())
+fn filled<'a>(text: &'a Option<Text<'_>>) -> Option<&'a str> {
+    text.as_deref().filter(|text| !text.is_empty())
 }
 
 /// `10.0.20348.2582` of a kernel version such as `10.0.20348.2582` or `10.0.20348 20348.1.amd64fre…`, else the label.
-fn windows_build(node: &objects::Node) -> Option<String> {
+fn windows_build(node: &objects::Node<'_>) -> Option<String> {
     let kernel = node.status.node_info.kernel_version.as_deref();
-    let label = node.metadata.labels.get(WINDOWS_BUILD_LABEL).map(String::as_str);
+    let label = node.metadata.labels.get(WINDOWS_BUILD_LABEL).map(|build| &**build);
     kernel.into_iter().chain(label).filter_map(|text| text.split_whitespace().next()).find_map(|version| {
         let is_build = version.strip_prefix("10.0.").is_some_and(|rest| {
             rest.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
@@ -67,7 +67,7 @@ mod tests {
             kernel_version: Some(kernel.into()),
             container_runtime_version: None,
         };
-        let labels = [(WINDOWS_BUILD_LABEL.to_owned(), label.to_owned())].into();
+        let labels = [(WINDOWS_BUILD_LABEL.into(), label.into())].into();
         let metadata = objects::Metadata { name: Some("w".into()), labels, ..Default::default() };
         let status = objects::NodeStatus { node_info, images: Vec::new() };
         node(&objects::Node { metadata, status }).unwrap().platform.os_version

@@ -40,7 +40,7 @@ impl<'a> Named<'a> {
     ///
     /// Nodes do not count: the kubelet names them as owners of static pods, but a node is no workload, and one entry
     /// for each of 5,000 nodes would tell less than the ownerless pods of `kube-system` taken together.
-    pub(super) fn controller_of(metadata: &'a Metadata, namespace: &'a str) -> Option<Self> {
+    pub(super) fn controller_of(metadata: &'a Metadata<'_>, namespace: &'a str) -> Option<Self> {
         let owner = metadata.controller().filter(|owner| (&*owner.api_version, &*owner.kind) != ("v1", "Node"))?;
         Some(Self { api_version: &owner.api_version, kind: &owner.kind, namespace, name: Some(&owner.name) })
     }

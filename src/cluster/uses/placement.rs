@@ -1,7 +1,7 @@
 //! Where the pods of a spec run, or may run.
 
 use crate::cluster::inventory::Placement;
-use crate::cluster::objects::{NodeSelectorTerm, PodSpec, Requirement};
+use crate::cluster::objects::{NodeSelectorTerm, PodSpec, Requirement, Text};
 
 /// The label that the kubelet sets to its operating system.
 const OS_LABEL: &str = "kubernetes.io/os";
@@ -12,14 +12,13 @@ type Term = (String, Vec<String>);
 /// The nodes for pods of `spec`: the one that it was scheduled to, else those that its selectors leave, by alternative.
 ///
 /// Requirements other than `In` are left out of account, as are taints: rather a node too many than one too few.
-pub(super) fn placements(spec: &PodSpec) -> Vec<Placement> {
+pub(super) fn placements(spec: &PodSpec<'_>) -> Vec<Placement> {
     if let Some(node) = spec.node_name.as_deref().filter(|name| !name.is_empty()) {
         return vec![Placement::On(node.into())];
     }
-    let os = spec.os.as_ref().and_then(|os| os.name.as_ref()).map(|os| (OS_LABEL, os));
-    let labels = spec.node_selector.iter().map(|(key, value)| (key.as_str(), value));
-    let common: Vec<Term> =
-        os.into_iter().chain(labels).map(|(key, value)| (key.into(), vec![value.clone()])).collect();
+    let os = spec.os.as_ref().and_then(|os| os.name.as_deref()).map(|os| (OS_LABEL, os));
+    let labels = spec.node_selector.iter().map(|(key, value)| (&**key, &**value));
+    let common: Vec<Term> = os.into_iter().chain(labels).map(|(key, value)| (key.into(), vec![value.into()])).collect();
     let required = spec.affinity.node_affinity.as_ref().and_then(|affinity| affinity.required.as_ref());
     match required.map(|selector| selector.node_selector_terms.as_slice()) {
         None | Some([]) => vec![selected(common)],
@@ -28,20 +27,21 @@ pub(super) fn placements(spec: &PodSpec) -> Vec<Placement> {
 }
 
 /// The nodes that one node selector term leaves. A term on the node's name is how DaemonSets pin their pods.
-fn alternative(term: &NodeSelectorTerm, common: &[Term]) -> Vec<Placement> {
+fn alternative(term: &NodeSelectorTerm<'_>, common: &[Term]) -> Vec<Placement> {
     if term.match_expressions.is_empty() && term.match_fields.is_empty() {
         return Vec::new();
     }
-    if let Some(names) = term.match_fields.iter().find(|field| is_in(field) && field.key == "metadata.name") {
-        return names.values.iter().map(|name| Placement::On(name.as_str().into())).collect();
+    if let Some(names) = term.match_fields.iter().find(|field| is_in(field) && *field.key == *"metadata.name") {
+        return names.values.iter().map(|name| Placement::On((**name).into())).collect();
     }
     let evaluated = term.match_expressions.iter().filter(|expression| is_in(expression));
-    let own = evaluated.map(|expression| (expression.key.clone(), expression.values.clone()));
+    let owned = |text: &Text<'_>| text.to_string();
+    let own = evaluated.map(|expression| (owned(&expression.key), expression.values.iter().map(owned).collect()));
     vec![selected(common.iter().cloned().chain(own).collect())]
 }
 
-fn is_in(requirement: &Requirement) -> bool {
-    requirement.operator == "In"
+fn is_in(requirement: &Requirement<'_>) -> bool {
+    *requirement.operator == *"In"
 }
 
 fn selected(mut terms: Vec<Term>) -> Placement {
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     fn placements_of(spec: serde_json::Value) -> Vec<Placement> {
-        placements(&serde_json::from_value(spec).unwrap())
+        placements(&serde_json::from_str(&spec.to_string()).unwrap())
     }
 
     fn selected(terms: &[(&str, &[&str])]) -> Placement {

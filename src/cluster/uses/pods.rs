@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::images::{ImageId, Images};
 use super::names::Names;
 use crate::cluster::inventory::{Container, Field, ImageName, ReportedAs};
-use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason};
+use crate::cluster::objects::{ContainerStatus, Pod, PodSpec, PodStatus, StateReason, Text};
 use crate::image::{Digest, Reference};
 use crate::sorted::{SortedMap, SortedSet};
 use crate::vocabulary::ContainerType;
@@ -61,12 +61,12 @@ struct Asked {
 }
 
 /// The images of `spec`. Empty names are left out: some controllers fill them in later.
-pub(super) fn asked(spec: &PodSpec, words: &mut Names, images: &mut Images) -> PodUses {
+pub(super) fn asked(spec: &PodSpec<'_>, words: &mut Names, images: &mut Images) -> PodUses {
     uses(containers(spec, words, images))
 }
 
 /// The images of `pod`, with what the kubelet says of them.
-pub(super) fn used(pod: &Pod, words: &mut Names, images: &mut Images) -> PodUses {
+pub(super) fn used(pod: &Pod<'_>, words: &mut Names, images: &mut Images) -> PodUses {
     let asked: Vec<_> = containers(&pod.spec, words, images).collect();
     let mut uses = uses(asked.iter().cloned());
     // What has ended does not run, and may be far behind what its tag names by now.
@@ -134,7 +134,7 @@ pub(super) fn quoted(message: &str) -> Option<&str> {
 }
 
 /// Every container and image volume of `spec` that names an image.
-fn containers(spec: &PodSpec, words: &mut Names, images: &mut Images) -> impl Iterator<Item = Asked> {
+fn containers(spec: &PodSpec<'_>, words: &mut Names, images: &mut Images) -> impl Iterator<Item = Asked> {
     let init = spec.init_containers.iter().map(|container| match container.restart_policy.as_deref() {
         Some("Always") => (container, ContainerType::Sidecar),
         _ => (container, ContainerType::Init),
@@ -156,7 +156,7 @@ fn containers(spec: &PodSpec, words: &mut Names, images: &mut Images) -> impl It
     })
 }
 
-fn status_of<'a>(status: &'a PodStatus, container: &Container) -> Option<&'a ContainerStatus> {
+fn status_of<'a>(status: &'a PodStatus<'a>, container: &Container) -> Option<&'a ContainerStatus<'a>> {
     let list = match container.kind {
         ContainerType::Container => &status.container_statuses,
         ContainerType::Init | ContainerType::Sidecar => &status.init_container_statuses,
@@ -175,7 +175,7 @@ struct Found {
 }
 
 /// What runs of a container's image.
-fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStatus>) -> Option<Found> {
+fn running(pod: &PodStatus<'_>, container: &Container, status: Option<&ContainerStatus<'_>>) -> Option<Found> {
     if container.kind == ContainerType::Volume {
         let (digest, reported) = mounted(pod, &container.name)?;
         return Some(Found { digest, reported, started: true });
@@ -187,9 +187,9 @@ fn running(pod: &PodStatus, container: &Container, status: Option<&ContainerStat
 }
 
 /// The digest of an image volume, which the containers tell that mount it.
-fn mounted(pod: &PodStatus, volume: &str) -> Option<(Digest, ReportedAs)> {
+fn mounted(pod: &PodStatus<'_>, volume: &str) -> Option<(Digest, ReportedAs)> {
     let containers = pod.init_container_statuses.iter().chain(&pod.container_statuses);
-    let mut mounts = containers.flat_map(|status| &status.volume_mounts).filter(|mount| mount.name == volume);
+    let mut mounts = containers.flat_map(|status| &status.volume_mounts).filter(|mount| *mount.name == *volume);
     mounts.find_map(|mount| digest_of(mount.volume_status.image.as_ref()?.image_ref.as_deref()?))
 }
 
@@ -205,9 +205,9 @@ fn digest_of(image_id: &str) -> Option<(Digest, ReportedAs)> {
 }
 
 /// Reason and message of a container that waits for its image, or cannot run it.
-fn waiting(status: &ContainerStatus) -> Option<(String, String)> {
-    let text =
-        |state: &StateReason| (state.reason.clone().unwrap_or_default(), state.message.clone().unwrap_or_default());
+fn waiting(status: &ContainerStatus<'_>) -> Option<(String, String)> {
+    let owned = |text: &Option<Text<'_>>| text.as_deref().unwrap_or_default().to_owned();
+    let text = |state: &StateReason<'_>| (owned(&state.reason), owned(&state.message));
     let pull = status.state.waiting.as_ref().map(text).filter(|(reason, _)| IMAGE_REASONS.contains(&reason.as_str()));
     let states = [&status.state.waiting, &status.state.terminated, &status.last_state.terminated];
     let run = || states.into_iter().flatten().map(text).find(|(_, message)| message.contains(EXEC_FORMAT));
@@ -220,12 +220,12 @@ mod tests {
 
     const HEX: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
-    fn pod(status: serde_json::Value) -> Pod {
+    fn pod(status: serde_json::Value) -> Pod<'static> {
         let spec = serde_json::json!({
             "containers": [{"name": "b", "image": "app"}, {"name": "a", "image": "app:latest"}, {"name": "e", "image": " "}],
             "volumes": [{"name": "m", "image": {"reference": "model:1"}}, {"name": "tmp", "emptyDir": {}}],
         });
-        serde_json::from_value(serde_json::json!({"spec": spec, "status": status})).unwrap()
+        serde_json::from_str(serde_json::json!({"spec": spec, "status": status}).to_string().leak()).unwrap()
     }
 
     fn name(text: &str) -> ImageName {

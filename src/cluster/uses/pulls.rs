@@ -21,7 +21,7 @@ pub(super) enum Told {
 }
 
 /// Reads an event; `None` when it is not about the outcome of a pull.
-pub(super) fn told(event: &Event) -> Option<(ImageName, Told)> {
+pub(super) fn told(event: &Event<'_>) -> Option<(ImageName, Told)> {
     if event.involved_object.kind.as_deref() != Some("Pod") {
         return None;
     }
@@ -92,7 +92,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Takes in what `event` tells.
-    pub(super) fn add(&mut self, event: &Event, told: Told) {
+    pub(super) fn add(&mut self, event: &Event<'_>, told: Told) {
         let count = event.series.as_ref().and_then(|series| series.count).or(event.count).unwrap_or(1).max(1);
         let times = times(event);
         match told {
@@ -127,12 +127,9 @@ impl Tally {
         }
     }
 
-    fn add_failure(&mut self, event: &Event, count: u64, times: Option<(Timestamp, Timestamp)>) {
-        let failure = self.failures.get_or_insert_with(event.message.clone().unwrap_or_default(), || PullFailure {
-            count: 0,
-            first_seen: None,
-            last_seen: None,
-            examples: Default::default(),
+    fn add_failure(&mut self, event: &Event<'_>, count: u64, times: Option<(Timestamp, Timestamp)>) {
+        let failure = self.failures.get_or_insert_with(event.message.as_deref().unwrap_or_default().to_owned(), || {
+            PullFailure { count: 0, first_seen: None, last_seen: None, examples: Default::default() }
         });
         failure.count = failure.count.saturating_add(count);
         let span = widen(failure.first_seen.zip(failure.last_seen), times);
@@ -157,7 +154,7 @@ impl Tally {
 }
 
 /// When an event happened first and last, in whichever form it tells.
-fn times(event: &Event) -> Option<(Timestamp, Timestamp)> {
+fn times(event: &Event<'_>) -> Option<(Timestamp, Timestamp)> {
     let series = event.series.as_ref().and_then(|series| series.last_observed_time);
     let known = [event.first_timestamp, event.event_time, event.last_timestamp, series];
     // RFC 3339 has no years before 0, and no event is older than its clock's zero.
@@ -180,7 +177,7 @@ fn later<T: PartialOrd>(one: Option<(Timestamp, T)>, other: Option<(Timestamp, T
     }
 }
 
-fn example(event: &Event) -> Example {
+fn example(event: &Event<'_>) -> Example {
     let object = &event.involved_object;
     let path = object.field_path.as_deref();
     let container = path.and_then(|path| path.split_once('{')?.1.strip_suffix('}')).map(Into::into);
@@ -198,12 +195,15 @@ mod tests {
 
     use super::*;
 
-    fn event(reason: &str, message: &str) -> Event {
-        serde_json::from_value(serde_json::json!({
+    fn event(json: serde_json::Value) -> Event<'static> {
+        serde_json::from_str(json.to_string().leak()).unwrap()
+    }
+
+    fn pull(reason: &str, message: &str) -> Event<'static> {
+        event(serde_json::json!({
             "reason": reason, "message": message,
             "involvedObject": {"kind": "Pod", "namespace": "shop", "name": "web", "fieldPath": "spec.containers{c}"},
         }))
-        .unwrap()
     }
 
     #[test]
@@ -235,10 +235,10 @@ mod tests {
             ("Pulling", "Pulling image \"a\"", None),
             ("Pulled", "", None),
         ] {
-            let told = told(&event(reason, message));
+            let told = told(&pull(reason, message));
             assert_eq!(told, expected.map(|told| (image_name("a").unwrap(), told)), "{message}");
         }
-        let mut other = event("Pulled", "Successfully pulled image \"a\"");
+        let mut other = pull("Pulled", "Successfully pulled image \"a\"");
         other.involved_object.kind = Some("Node".into());
         assert_eq!(told(&other), None);
     }
@@ -258,7 +258,7 @@ mod tests {
             (once, 1, "2026-11-20T09:00:00Z", "2026-11-20T09:00:00Z"),
         ] {
             let mut tally = Tally::default();
-            tally.add(&serde_json::from_value(json).unwrap(), Told::Failed);
+            tally.add(&event(json), Told::Failed);
             let (pulls, failures) = tally.finish();
             let pulls = pulls.unwrap();
             assert_eq!((pulls.failed, pulls.from, pulls.to), (count, time(from), time(to)));
@@ -270,14 +270,14 @@ mod tests {
     fn what_is_held_back_is_no_pull() {
         let mut tally = Tally::default();
         let held = serde_json::json!({"message": "why", "eventTime": "2026-11-20T09:00:00Z"});
-        tally.add(&serde_json::from_value(held).unwrap(), Told::Held);
+        tally.add(&event(held), Told::Held);
         let (pulls, failures) = tally.finish();
         assert_eq!((pulls, failures["why"].count), (None, 1));
     }
 
     #[test]
     fn absurd_counts_do_not_overflow() {
-        let many: Event = serde_json::from_str(r#"{"count": 18446744073709551615}"#).unwrap();
+        let many: Event<'_> = serde_json::from_str(r#"{"count": 18446744073709551615}"#).unwrap();
         let mut tally = Tally::default();
         for _ in 0..2 {
             tally.add(&many, Told::Failed);
@@ -290,8 +290,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_message_is_read_or_passed_by(message in "\\PC*", rest in "[ in0-9hms.µ\"]{0,20}") {
-            let _ = told(&event("Pulled", &message));
-            let _ = told(&event("Pulled", &format!("Successfully pulled image \"a\"{rest}")));
+            let _ = told(&pull("Pulled", &message));
+            let _ = told(&pull("Pulled", &format!("Successfully pulled image \"a\"{rest}")));
         }
 
         #[test]

@@ -25,7 +25,7 @@ impl Scope {
     }
 
     /// Whether the run is about a pod or workload with these labels.
-    pub(super) fn selects(&self, metadata: &Metadata) -> bool {
+    pub(super) fn selects(&self, metadata: &Metadata<'_>) -> bool {
         self.selector.as_ref().is_none_or(|selector| selector.matches(&metadata.labels))
     }
 }

@@ -16,8 +16,8 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Whether the object comes for the first time. One that has no name yet (`generateName`) always does.
-    pub(super) fn first(&mut self, kind: &str, namespace: &str, metadata: &Metadata) -> bool {
+    pub(super) fn first(&mut self, kind: &str, namespace: &str, metadata: &Metadata<'_>) -> bool {
         let Some(name) = &metadata.name else { return true };
-        self.hashes.insert(self.hasher.hash_one((kind, namespace, name)))
+        self.hashes.insert(self.hasher.hash_one((kind, namespace, &**name)))
     }
 }

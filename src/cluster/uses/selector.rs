@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::cluster::objects::Text;
+
 /// A label selector; all its requirements must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
@@ -47,12 +49,13 @@ impl Selector {
     }
 
     /// Whether `labels` fulfil it. A label that is missing fulfils `!=` and `notin`, as for Kubernetes.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn matches(&self, labels: &BTreeMap<Text<'_>, Text<'_>>) -> bool {
+        let is_among = |value: &str, values: &[String]| values.iter().any(|known| known == value);
         self.requirements.iter().all(|requirement| match requirement {
-            Requirement::Exists(key) => labels.contains_key(key),
-            Requirement::Missing(key) => !labels.contains_key(key),
-            Requirement::In(key, values) => labels.get(key).is_some_and(|value| values.contains(value)),
-            Requirement::NotIn(key, values) => labels.get(key).is_none_or(|value| !values.contains(value)),
+            Requirement::Exists(key) => labels.contains_key(key.as_str()),
+            Requirement::Missing(key) => !labels.contains_key(key.as_str()),
+            Requirement::In(key, values) => labels.get(key.as_str()).is_some_and(|value| is_among(value, values)),
+            Requirement::NotIn(key, values) => labels.get(key.as_str()).is_none_or(|value| !is_among(value, values)),
         })
     }
 }
@@ -138,8 +141,8 @@ mod tests {
 
     use super::*;
 
-    fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    fn labels<'a>(pairs: &[(&'a str, &'a str)]) -> BTreeMap<Text<'a>, Text<'a>> {
+        pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::Deserialize;
 
 use crate::cluster::inventory::Gap;
-use crate::cluster::objects::Metadata;
+use crate::cluster::objects::{Metadata, Text};
 use crate::vocabulary::GapScope;
 
 /// Objects that could not be read, by resource and namespace: a thousand broken ones are one gap.
@@ -21,15 +21,17 @@ struct Broken {
 }
 
 /// As much of an object as tells which it is; nothing when not even that can be read.
-pub(super) fn metadata(json: &str) -> Metadata {
+pub(super) fn metadata(json: &str) -> Metadata<'_> {
     #[derive(Default, Deserialize)]
-    struct Named {
-        metadata: Name,
+    struct Named<'a> {
+        #[serde(borrow)]
+        metadata: Name<'a>,
     }
     #[derive(Default, Deserialize)]
-    struct Name {
-        name: Option<String>,
-        namespace: Option<String>,
+    struct Name<'a> {
+        #[serde(borrow)]
+        name: Option<Text<'a>>,
+        namespace: Option<Text<'a>>,
     }
     let Named { metadata: Name { name, namespace } } = serde_json::from_str(json).unwrap_or_default();
     Metadata { name, namespace, ..Metadata::default() }
@@ -37,10 +39,10 @@ pub(super) fn metadata(json: &str) -> Metadata {
 
 impl Unreadable {
     /// Notes an object of `resource`, and why it could not be read.
-    pub(super) fn add(&mut self, resource: String, metadata: &Metadata, why: &dyn Display) {
-        let name = metadata.name.clone().unwrap_or_else(|| "one without a name".to_owned());
+    pub(super) fn add(&mut self, resource: String, metadata: &Metadata<'_>, why: &dyn Display) {
+        let name = metadata.name.as_deref().unwrap_or("one without a name").to_owned();
         let this = (name, why.to_string());
-        let key = (resource, metadata.namespace.clone());
+        let key = (resource, metadata.namespace.clone().map(String::from));
         let broken = self.0.entry(key).or_insert_with(|| Broken { count: 0, first: this.clone() });
         broken.count += 1;
         if this < broken.first {

@@ -74,9 +74,9 @@ pub struct CustomKind {
 
 /// An object of a [`CustomKind`], as far as it is about images.
 #[derive(Debug, Clone, Default)]
-pub struct CustomObject {
+pub struct CustomObject<'a> {
     /// name, namespace, labels, owners
-    pub metadata: Metadata,
+    pub metadata: Metadata<'a>,
     /// where it names images
     pub images: Vec<ImageField>,
     /// every pull secret that it names, in order
@@ -149,16 +149,16 @@ impl CustomKind {
     }
 }
 
-impl CustomObject {
+impl<'a> CustomObject<'a> {
     /// Searches an object. It is never held as a whole: what names no image is passed by while it is read.
     ///
     /// # Errors
     /// When `json` is no object, or its metadata are not those of one.
-    pub fn read(json: &str) -> Result<Self, serde_json::Error> {
+    pub fn read(json: &'a str) -> Result<Self, serde_json::Error> {
         #[derive(Deserialize)]
-        struct OnlyMetadata {
-            #[serde(default, deserialize_with = "or_default")]
-            metadata: Metadata,
+        struct OnlyMetadata<'a> {
+            #[serde(borrow, default, deserialize_with = "or_default")]
+            metadata: Metadata<'a>,
         }
         let OnlyMetadata { metadata } = serde_json::from_str(json)?;
         let Found { images, pull_secrets, service_account, is_cut } = search(json)?;

@@ -82,7 +82,7 @@ fn owners_that_are_not_listed_are_asked_for() {
     assert_eq!((&*rollout.kind, &*rollout.namespace, &*rollout.name), ("Rollout", "n", "r"));
     let above = serde_json::json!({"name": "r", "namespace": "n", "ownerReferences":
         [{"apiVersion": "x/v1", "kind": "App", "name": "top", "controller": true}]});
-    builder.add_owner(&rollout, Some(&serde_json::from_value(above).unwrap()));
+    builder.add_owner(&rollout, Some(&serde_json::from_str(&above.to_string()).unwrap()));
     let [app] = builder.unresolved_owners().try_into().unwrap();
     builder.add_owner(&app, Some(&Metadata { name: Some("top".into()), ..Metadata::default() }));
     assert!(builder.unresolved_owners().is_empty());

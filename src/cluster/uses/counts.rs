@@ -50,7 +50,7 @@ impl<K: Ord + Copy> Counts<K> {
         });
         let (keys, room) = (self.told.len(), self.told.capacity());
         if keys >= room - room / 3 {
-            self.told.reserve_exact((keys / 2).max(1));
+            self.told.reserve_exact((keys / 2).max(2));
         }
     }
 }

@@ -5,9 +5,10 @@ use super::images::Images;
 use super::manners::Access;
 use super::names::Names;
 use super::owners::Named;
+use super::placement::Said;
 use super::pods::PodUses;
 use super::{Builder, placement};
-use crate::cluster::inventory::{Container, Field, Gap, Placement};
+use crate::cluster::inventory::{Container, Field, Gap};
 use crate::cluster::objects::{
     CustomKind, CustomObject, FieldHolder, ImageField, Kind, Metadata, Resource, Workload, WorkloadReference,
 };
@@ -63,7 +64,7 @@ impl Builder {
         self.workloads += 1;
         self.common.owners.ask(holder);
         let spec = rollout.and_then(|rollout| rollout.spec.template.as_ref()).map(|template| &template.spec);
-        let placements = self.shared(spec.map_or_else(|| vec![Placement::Anywhere], placement::placements));
+        let placements = self.shared(spec.map_or_else(|| vec![Said::Anywhere], placement::placements));
         let access = access(object, is_namespaced, &mut self.words);
         let uses = asked(&object.images, &mut self.words, &mut self.images);
         self.add_uses(uses, &Origin { holder, part, placements, access, pod: None });

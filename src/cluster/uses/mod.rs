@@ -26,15 +26,16 @@ pub use owners::ObjectRef;
 pub use scope::Scope;
 pub use selector::{InvalidSelector, Selector};
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
 use self::draft::{Common, Loans, OfPod, Origin, Part};
 use self::images::{ImageId, Images};
 use self::manners::Access;
-use self::names::Names;
+use self::names::{Names, Set};
 use self::owners::Named;
+use self::placement::Said;
 use self::pods::PodUses;
 use self::seen::Seen;
 use self::unreadable::Unreadable;
@@ -51,7 +52,7 @@ pub struct Builder {
     common: Common,
     /// namespaces, and what containers, secrets and pull policies are called
     words: Names,
-    placements: HashSet<Placement>,
+    placements: Set<Placement>,
     /// images of pods that nobody was told of
     unannounced: Vec<ImageId>,
     loans: Loans,
@@ -265,15 +266,12 @@ impl Builder {
         }
     }
 
-    /// `placements`, in common with all that have the same.
-    fn shared(&mut self, placements: Vec<Placement>) -> Vec<Placement> {
+    /// What was `said` of where pods may run, in common with all of which the same was said.
+    fn shared(&mut self, said: Vec<Said<'_>>) -> Vec<Placement> {
         let known = &mut self.placements;
-        let shared = placements.into_iter().map(|placement| match known.get(&placement) {
-            Some(known) => known.clone(),
-            None => {
-                known.insert(placement.clone());
-                placement
-            }
+        let shared = said.into_iter().map(|said| {
+            let place = known.get_index_of(&said).unwrap_or_else(|| known.insert_full(said.into()).0);
+            known[place].clone()
         });
         shared.collect()
     }

@@ -7,6 +7,7 @@ use imagefacts::cache::Cache;
 use imagefacts::clock::Clock;
 use imagefacts::limits::Limits;
 use serde_json::json;
+use tokio::process::Child;
 
 use super::bundle::{Facts, text};
 use super::interrupts::{incomplete, signal, start, told, until};
@@ -79,6 +80,15 @@ fn bundles(program: &Program) -> Vec<String> {
     program.entries().into_iter().filter(|name| name.ends_with(".tar.gz")).collect()
 }
 
+/// How often the thread that takes signals in has gone to sleep, where the system tells. A run that is over before it wakes
+/// is ended by the signal.
+fn sleeps(child: &Child) -> Option<u64> {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id()?)).ok()?;
+    let threads = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("status")).ok());
+    let of_signals = threads.into_iter().find(|status| status.starts_with("Name:\tsignals\n"))?;
+    of_signals.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok())
+}
+
 /// All has been collected by then: the bundle is whole, and says so, and so does the exit code.
 #[tokio::test]
 async fn a_signal_while_the_bundle_is_written_changes_nothing() {
@@ -100,7 +110,9 @@ async fn a_signal_while_the_bundle_is_written_changes_nothing() {
         .await
         .unwrap();
         // More than a pipe holds is still to be written.
+        let before = sleeps(&child);
         signal(&child, name);
+        until(|| before.is_none() || sleeps(&child) > before).await;
         let rest = tokio::task::spawn_blocking(move || {
             let mut rest = Vec::new();
             reader.read_to_end(&mut rest).unwrap();

@@ -122,12 +122,17 @@ impl Builder {
 
     /// Takes in a node.
     pub fn add_node(&mut self, node: &Node<'_>) {
-        let Some(mut known) = nodes::node(node) else { return };
-        if self.seen.first("Node", "", &node.metadata) {
-            known.name = self.common.nodes.shared(&known.name);
-            self.on_nodes.extend(nodes::images(node, &known.name, &mut self.words));
-            self.nodes.get_or_insert_default().push(known);
+        let Some(name) = node.metadata.name.as_deref() else { return };
+        if !self.seen.first("Node", "", &node.metadata) {
+            return;
         }
+        let name = self.common.nodes.shared(name);
+        self.on_nodes.extend(nodes::images(node, &name, &mut self.words));
+        let known = nodes::node(node, &name);
+        if known.is_none() {
+            self.add_unreadable(Resource::Node, &node.metadata, &"it does not say what its platform is");
+        }
+        self.nodes.get_or_insert_default().extend(known);
     }
 
     /// Takes in a pod. One that has ended is a user of its images still, but runs none.

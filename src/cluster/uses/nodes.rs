@@ -12,21 +12,26 @@ const REPORTED_IMAGES: usize = 50;
 /// The label that holds a Windows node's build when its kernel version does not.
 const WINDOWS_BUILD_LABEL: &str = "node.kubernetes.io/windows-build";
 
-/// What matters of a node; `None` for one without a name.
-pub(super) fn node(node: &objects::Node<'_>) -> Option<Node> {
-    let info = &node.status.node_info;
-    let of_label = |key: &str| node.metadata.labels.get(key).map(|value| &**value);
-    let os = filled(&info.operating_system).or_else(|| of_label("kubernetes.io/os")).unwrap_or_default();
-    let architecture = filled(&info.architecture).or_else(|| of_label("kubernetes.io/arch")).unwrap_or_default();
-    let platform = Platform::new(os, architecture, None);
+/// What matters of a node; `None` for one that does not say its platform, as one that has only just registered.
+pub(super) fn node(node: &objects::Node<'_>, name: &Arc<str>) -> Option<Node> {
+    let platform = platform(node)?;
     let os_version = if platform.os() == "windows" { windows_build(node) } else { None };
+    let runtime = node.status.node_info.container_runtime_version.as_deref();
     Some(Node {
-        name: node.metadata.name.as_deref()?.into(),
+        name: Arc::clone(name),
         platform: NodePlatform { platform, os_version },
-        runtime: info.container_runtime_version.as_deref().unwrap_or_default().to_owned(),
+        runtime: runtime.unwrap_or_default().to_owned(),
         labels: node.metadata.labels.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
         images_truncated: node.status.images.len() >= REPORTED_IMAGES,
     })
+}
+
+fn platform(node: &objects::Node<'_>) -> Option<Platform> {
+    let info = &node.status.node_info;
+    let of_label = |key: &str| node.metadata.labels.get(key).map(|value| &**value);
+    let os = filled(&info.operating_system).or_else(|| of_label("kubernetes.io/os"))?;
+    let architecture = filled(&info.architecture).or_else(|| of_label("kubernetes.io/arch"))?;
+    format!("{os}/{architecture}").parse().ok()
 }
 
 /// The images that `node` reports; those without any name are what pulls left behind, and left out.
@@ -70,7 +75,7 @@ mod tests {
         let labels = [(WINDOWS_BUILD_LABEL.into(), label.into())].into();
         let metadata = objects::Metadata { name: Some("w".into()), labels, ..Default::default() };
         let status = objects::NodeStatus { node_info, images: Vec::new() };
-        node(&objects::Node { metadata, status }).unwrap().platform.os_version
+        node(&objects::Node { metadata, status }, &"w".into()).unwrap().platform.os_version
     }
 
     #[test]
@@ -87,13 +92,45 @@ mod tests {
     }
 
     #[test]
+    fn a_node_says_its_platform_itself_or_by_its_labels() {
+        for (os, architecture, labels, expected) in [
+            ("linux", "amd64", "", Some("linux/amd64")),
+            ("linux", "amd64", "windows/arm64", Some("linux/amd64")),
+            ("", "", "linux/arm64", Some("linux/arm64")),
+            ("linux", "", "windows/arm64", Some("linux/arm64")),
+            ("linux", "", "", None),
+            ("", "amd64", "", None),
+            ("", "", "", None),
+            ("linux", "x y", "", None),
+            ("linux", "\u{e9}", "linux/amd64", None),
+        ] {
+            let node_info = objects::NodeInfo {
+                operating_system: Some(os.into()),
+                architecture: Some(architecture.into()),
+                ..Default::default()
+            };
+            let mut metadata = objects::Metadata::default();
+            if let Some((os, architecture)) = labels.split_once('/') {
+                metadata.labels = [("kubernetes.io/os", os), ("kubernetes.io/arch", architecture)]
+                    .map(|(key, value)| (key.into(), value.into()))
+                    .into();
+            }
+            let status = objects::NodeStatus { node_info, images: Vec::new() };
+            let platform = platform(&objects::Node { metadata, status }).map(|platform| platform.to_string());
+            assert_eq!(platform.as_deref(), expected, "{os}/{architecture} {labels}");
+        }
+    }
+
+    #[test]
     fn fifty_images_may_be_a_cut_list() {
         let image = objects::ReportedImage { names: vec!["a:1".into(), "<none>:<none>".into()], size_bytes: Some(-1) };
         for (count, cut) in [(49, false), (50, true)] {
             let status = objects::NodeStatus { images: vec![image.clone(); count], ..Default::default() };
-            let metadata = objects::Metadata { name: Some("n".into()), ..Default::default() };
+            let labels = [("kubernetes.io/os", "linux"), ("kubernetes.io/arch", "arm64")];
+            let labels = labels.map(|(key, value)| (key.into(), value.into())).into();
+            let metadata = objects::Metadata { name: Some("n".into()), labels, ..Default::default() };
             let reported = objects::Node { metadata, status };
-            assert_eq!(node(&reported).unwrap().images_truncated, cut, "{count}");
+            assert_eq!(node(&reported, &"n".into()).unwrap().images_truncated, cut, "{count}");
             let expected = NodeImage { node: "n".into(), names: vec!["a:1".into()], size_bytes: 0 };
             assert_eq!(images(&reported, &"n".into(), &mut Names::default()), vec![expected; count]);
         }

@@ -61,6 +61,34 @@ async fn directories_and_files_are_joined() {
     assert_eq!(facts.0["complete"], true);
 }
 
+/// One that has only just registered, or that something else than a kubelet made up.
+#[tokio::test]
+async fn a_node_without_a_platform_is_told_in_a_gap() {
+    let program = Program::new();
+    let good = json!({"nodeInfo": {"operatingSystem": "linux", "architecture": "arm64"}});
+    for (status, platforms) in [
+        (json!(null), &["linux/arm64"][..]),
+        (json!({"nodeInfo": {"operatingSystem": "linux", "architecture": ""}}), &["linux/arm64"]),
+        (json!({"nodeInfo": {"operatingSystem": "linux", "architecture": "x y/z"}}), &["linux/arm64"]),
+        (good.clone(), &["linux/arm64", "linux/arm64"]),
+    ] {
+        let node =
+            |name, status| json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "status": status});
+        let items = [node("a", status), node("b", good.clone())];
+        program.write("nodes.json", json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
+        program.write("pod.yaml", POD);
+        let ran = program.run(&["collect", "--from", "nodes.json", "--from", "pod.yaml"]).await.exits(0);
+        let facts = ran.bundle().facts();
+        let nodes = facts.0["nodes"].as_array().unwrap();
+        assert_eq!(nodes.iter().map(|node| &node["platform"]).collect::<Vec<_>>(), platforms);
+        let gaps = if nodes.len() == 1 { vec!["unreadable nodes -"] } else { vec![] };
+        assert_eq!(facts.gaps(), gaps);
+        let bundle = program.entries().into_iter().find(|name| name.ends_with(".tar.gz")).unwrap();
+        program.run(&["validate", &bundle]).await.exits(0);
+        std::fs::remove_file(program.directory().join(bundle)).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn names_of_images_that_sound_like_secrets_stay_apart() {
     let program = Program::new();

@@ -19,6 +19,15 @@ pub enum MediaType {
     Other,
 }
 
+const KNOWN: [(&str, MediaType); 6] = [
+    ("application/vnd.oci.image.index.v1+json", MediaType::OciIndex),
+    ("application/vnd.docker.distribution.manifest.list.v2+json", MediaType::DockerList),
+    ("application/vnd.oci.image.manifest.v1+json", MediaType::OciManifest),
+    ("application/vnd.docker.distribution.manifest.v2+json", MediaType::DockerManifest),
+    ("application/vnd.docker.distribution.manifest.v1+json", MediaType::DockerSchema1),
+    ("application/vnd.docker.distribution.manifest.v1+prettyjws", MediaType::DockerSchema1),
+];
+
 /// What nearly all of a registry's descriptors announce
 /// (<https://github.com/opencontainers/image-spec/blob/main/media-types.md>, <https://distribution.github.io/distribution/spec/manifest-v2-2/>).
 const WELL_KNOWN: [&str; 15] = [
@@ -58,16 +67,9 @@ impl MediaType {
 
     /// Reads a media type, or a `Content-Type` with parameters.
     pub fn parse(text: &str) -> Self {
-        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match essence.as_str() {
-            "application/vnd.oci.image.index.v1+json" => Self::OciIndex,
-            "application/vnd.docker.distribution.manifest.list.v2+json" => Self::DockerList,
-            "application/vnd.oci.image.manifest.v1+json" => Self::OciManifest,
-            "application/vnd.docker.distribution.manifest.v2+json" => Self::DockerManifest,
-            "application/vnd.docker.distribution.manifest.v1+json"
-            | "application/vnd.docker.distribution.manifest.v1+prettyjws" => Self::DockerSchema1,
-            _ => Self::Other,
-        }
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        let known = KNOWN.iter().find(|(name, _)| essence.eq_ignore_ascii_case(name));
+        known.map_or(Self::Other, |(_, media_type)| *media_type)
     }
 
     /// Whether a config of this media type is an image's config.

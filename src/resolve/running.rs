@@ -48,7 +48,12 @@ impl<'a> Known<'a> {
 
     /// Whether `outline` is that of a known image, packed anew: its config is a known one.
     fn is_same_image(&self, outline: &Outline) -> bool {
-        outline.config().is_some_and(|config| self.digests().any(|(digest, _)| *digest == config.digest))
+        outline.config().is_some_and(|config| {
+            let mut entries = self.index.into_iter().flat_map(|index| &index.entries);
+            self.configs.contains(&config.digest)
+                || *self.named.0 == config.digest
+                || entries.any(|entry| entry.descriptor.digest == config.digest)
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is wrong: pure functions over what the cluster knows and what registries answered.
 
 mod evidence;
+mod kin;
 mod kubelet;
 mod names;
 mod platforms;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::evidence::{Disagreement, Drift, Evidence, Gone, Runs};
-use super::{Draft, View, listed, named, owned, remedy};
-use crate::cluster::inventory::Running;
-use crate::image::{Digest, Outline, Platform};
-use crate::resolve::{Answer, Resolution};
+use super::{Draft, View, kin, listed, named, owned, remedy};
+use crate::cluster::inventory::{Node, Running};
+use crate::image::{Digest, Platform};
+use crate::resolve::Answer;
 use crate::vocabulary::{DigestKind, ErrorClass, ErrorStage, FindingCode};
 
 /// `tag-drift`, `node-disagreement` and `gone-from-registry`.
@@ -53,9 +53,12 @@ fn disagreement(view: &View<'_>) -> Option<Draft> {
     if view.usage.running.len() < 2 {
         return None;
     }
-    let groups = groups(view);
+    let groups: Vec<Vec<Told<'_>>> = kin::groups(view)
+        .into_iter()
+        .map(|group| group.into_iter().map(|digest| told(view, digest)).collect())
+        .collect();
     let differ = groups.iter().enumerate().any(|(at, group)| {
-        groups.iter().skip(at + 1).any(|other| group.iter().any(|a| other.iter().any(|b| comparable(view, a, b))))
+        groups.iter().skip(at + 1).any(|other| group.iter().any(|a| other.iter().any(|b| comparable(a, b))))
     });
     if !differ {
         return None;
@@ -76,77 +79,23 @@ fn disagreement(view: &View<'_>) -> Option<Draft> {
     })
 }
 
-/// The running digests, those of one image together: an index, its manifests, and their configs are one image.
-fn groups<'a>(view: &View<'a>) -> Vec<Vec<&'a Digest>> {
-    let mut groups: Vec<(BTreeSet<&Digest>, Vec<&'a Digest>)> = Vec::new();
-    for digest in view.usage.running.keys() {
-        let kin = kin(view, digest);
-        let (same, other): (Vec<_>, Vec<_>) = groups.into_iter().partition(|(known, _)| !known.is_disjoint(&kin));
-        let mut group = (kin, vec![digest]);
-        for (kin, digests) in same {
-            group.0.extend(kin);
-            group.1.extend(digests);
-        }
-        groups = other;
-        groups.push(group);
-    }
-    groups.into_iter().map(|(_, digests)| digests).collect()
-}
+/// What a running digest names, and the platforms and runtimes of the nodes that run it.
+type Told<'a> = (DigestKind, BTreeSet<(&'a Platform, &'a str)>);
 
-/// Every digest that is known to name the same image: the whole family of what the reference names, or of an index
-/// that runs, too.
-fn kin<'a>(view: &View<'a>, digest: &'a Digest) -> BTreeSet<&'a Digest> {
-    let mut kin = BTreeSet::from([digest]);
-    let matches = view.answer.and_then(|answer| answer.running.get(digest)?.matches_resolved) == Some(true);
-    if matches {
-        kin.extend(view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest));
-    }
-    let Some(resolution) = view.resolution else { return kin };
-    let named = view.answer.and_then(|answer| answer.named.as_ref()).map(|named| &named.digest);
-    for family in view.usage.running.keys().chain(named) {
-        let members = members(resolution, family);
-        if members.contains(digest) {
-            kin.extend(members);
-        }
-    }
-    kin.extend(config_of(resolution, digest));
-    kin
-}
-
-/// An index, the manifests that it names, and the configs of those that were read.
-fn members<'a>(resolution: &'a Resolution, index: &'a Digest) -> BTreeSet<&'a Digest> {
-    let mut members = BTreeSet::from([index]);
-    if let Some(Outline::Index(entries)) = resolution.documents.get(index).map(|looked| &*looked.outline) {
-        for entry in &entries.entries {
-            members.insert(&entry.descriptor.digest);
-            members.extend(config_of(resolution, &entry.descriptor.digest));
-        }
-    }
-    members
-}
-
-fn config_of<'a>(resolution: &'a Resolution, manifest: &Digest) -> Option<&'a Digest> {
-    resolution.documents.get(manifest)?.config_digest()
+fn told<'a>(view: &View<'a>, digest: &Digest) -> Told<'a> {
+    let running = view.usage.running.get(digest);
+    let is_host = |node: &&Node| running.is_some_and(|running| running.nodes.contains(&node.name));
+    let hosts = view.inventory.nodes.iter().flatten().filter(is_host);
+    let hosts = hosts.map(|node| (&node.platform.platform, node.runtime.split("://").next().unwrap_or_default()));
+    (kind(view.answer, digest), hosts.collect())
 }
 
 /// Whether two digests would be equal if the nodes ran the same image.
 ///
 /// Indexes always would. Manifests and configs differ by platform, and runtimes report one or the other: of those
 /// only two on nodes of the same platform and runtime are told apart.
-fn comparable(view: &View<'_>, a: &Digest, b: &Digest) -> bool {
-    let (kind_a, kind_b) = (kind(view.answer, a), kind(view.answer, b));
-    if (kind_a, kind_b) == (DigestKind::Index, DigestKind::Index) {
-        return true;
-    }
-    let (hosts_a, hosts_b) = (hosts(view, a), hosts(view, b));
-    !hosts_a.is_disjoint(&hosts_b)
-}
-
-/// The platforms and runtimes of the nodes that run a digest.
-fn hosts<'a>(view: &View<'a>, digest: &Digest) -> BTreeSet<(&'a Platform, &'a str)> {
-    let Some(running) = view.usage.running.get(digest) else { return BTreeSet::new() };
-    let nodes = view.inventory.nodes.iter().flatten().filter(|node| running.nodes.contains(&node.name));
-    nodes.map(|node| (&node.platform.platform, node.runtime.split("://").next().unwrap_or_default())).collect()
+fn comparable((kind_a, hosts_a): &Told<'_>, (kind_b, hosts_b): &Told<'_>) -> bool {
+    (*kind_a, *kind_b) == (DigestKind::Index, DigestKind::Index) || !hosts_a.is_disjoint(hosts_b)
 }
 
 /// What runs can no longer be pulled: the registry lost the digest, or the reference.

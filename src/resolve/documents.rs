@@ -7,6 +7,7 @@
 //! thousands of images would be most of a run's memory.
 
 use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::head::head;
@@ -51,6 +52,8 @@ pub(super) struct Documents {
     pub(super) manifests: Shelf<Digest, Arc<Parsed>>,
     /// by digest and size, as a descriptor that lies about the size is refused
     configs: Shelf<(Digest, u64), Arc<ImageConfig>>,
+    /// what only nodes named, and the repository has
+    confirmed: OnceMap<(Repository, Digest), ()>,
     pub(super) shows: Shows,
 }
 
@@ -96,7 +99,13 @@ impl<K: Clone + Eq + Hash, V: Clone> Shelf<K, V> {
 impl Documents {
     /// None yet, but those that earlier runs `stored`.
     pub(super) fn new(stored: Stored, on_looked: Option<OnLooked>) -> Self {
-        Self { stored, manifests: Shelf::of(usize::MAX), configs: Shelf::of(MOST_CONFIGS), shows: Shows::to(on_looked) }
+        Self {
+            stored,
+            manifests: Shelf::of(usize::MAX),
+            configs: Shelf::of(MOST_CONFIGS),
+            confirmed: OnceMap::default(),
+            shows: Shows::to(on_looked),
+        }
     }
 
     /// Parses and keeps what was fetched.
@@ -113,17 +122,30 @@ impl Documents {
 
     /// The manifest or index that `digest` names, which only a node named: the registry is asked whether it has it.
     pub(super) async fn running(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {
+        let place = (source.repository.clone(), digest.clone());
+        self.confirmed.get_or_try(place, Box::pin(self.confirm(source, digest))).await?;
+        self.manifest(source, digest).await
+    }
+
+    /// Makes sure that the registry has `digest` in this very repository. That another one has it says nothing, and which of
+    /// them was asked first must not count.
+    async fn confirm(&self, source: Source<'_>, digest: &Digest) -> Result<(), Failure> {
         let Source { session, repository, credential, is_offline } = source;
+        let asks_whether_it_is_there =
+            async || Ok(head(session, repository, digest.as_str(), credential).await?.is_some());
+        let was_asked = AtomicBool::new(is_offline);
         let confirm_or_fetch = || async {
-            let is_confirmed = is_offline
-                || self.stored.has(digest).await
-                    && head(session, repository, digest.as_str(), credential).await?.is_some();
-            match is_confirmed {
+            was_asked.store(true, Relaxed);
+            match is_offline || self.stored.has(digest).await && asks_whether_it_is_there().await? {
                 true => self.read_manifest(source, digest).await,
                 false => self.fetch_manifest(source, digest).await,
             }
         };
-        self.manifests.get_or_fetch(source, digest.clone(), confirm_or_fetch).await
+        self.manifests.get_or_fetch(source, digest.clone(), confirm_or_fetch).await?;
+        if !was_asked.into_inner() && !asks_whether_it_is_there().await? {
+            self.fetch_manifest(source, digest).await?;
+        }
+        Ok(())
     }
 
     async fn read_manifest(&self, source: Source<'_>, digest: &Digest) -> Result<Arc<Parsed>, Failure> {

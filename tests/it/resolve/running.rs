@@ -55,6 +55,37 @@ async fn what_it_does_not_name_is_read_like_what_it_names() {
     }
 }
 
+/// Whichever of them is asked first.
+#[tokio::test]
+async fn that_another_repository_has_it_says_nothing() {
+    let registry = FakeRegistry::start().await;
+    let runs = registry.put_image("moved", Some("1"), "linux/amd64", "m").manifest;
+    registry.put_image("copied", None, "linux/amd64", "m");
+    for name in ["lost", "copied"] {
+        registry.put_image(name, Some("1"), "linux/amd64", name);
+    }
+    let orders = [["moved", "lost", "copied"], ["lost", "copied", "moved"], ["copied", "moved", "lost"]];
+    for (order, concurrency) in orders.into_iter().flat_map(|order| [(order, 1), (order, 64)]) {
+        let wants = order.map(|name| {
+            let mut wanted = want(registry.reference(&format!("{name}:1")), &["linux/amd64"]);
+            wanted.running = from_repository([&runs]);
+            wanted
+        });
+        let mut bench = Bench::new();
+        bench.limits.concurrency = concurrency;
+        let resolution = bench.resolve_all(wants.into()).await;
+        for (name, expected) in [
+            ("moved", running(DigestKind::Manifest, Some(true), false)),
+            ("lost", running(DigestKind::Unknown, Some(false), true)),
+            ("copied", running(DigestKind::Manifest, Some(false), false)),
+        ] {
+            let answer = &resolution.answers[&registry.reference(&format!("{name}:1"))];
+            assert_eq!(answer.running[&runs], expected, "{name} of {order:?}");
+        }
+        assert_eq!(resolution.answers[&registry.reference("lost:1")].requests, 2 + 1, "{order:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_bare_id_that_is_no_manifest_may_be_an_older_images_config() {
     let registry = FakeRegistry::start().await;

@@ -28,19 +28,15 @@ const KNOWN: [(&str, MediaType); 6] = [
     ("application/vnd.docker.distribution.manifest.v1+prettyjws", MediaType::DockerSchema1),
 ];
 
-/// What nearly all of a registry's descriptors announce
+/// What nearly all other descriptors announce
 /// (<https://github.com/opencontainers/image-spec/blob/main/media-types.md>, <https://distribution.github.io/distribution/spec/manifest-v2-2/>).
-const WELL_KNOWN: [&str; 15] = [
+const OTHERS: [&str; 11] = [
     "application/vnd.oci.image.layer.v1.tar+gzip",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.layer.v1.tar+zstd",
     "application/vnd.oci.image.layer.v1.tar",
-    "application/vnd.oci.image.manifest.v1+json",
-    "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
     "application/vnd.oci.empty.v1+json",
@@ -50,7 +46,7 @@ const WELL_KNOWN: [&str; 15] = [
 
 /// A media type as it is written. An image names few of them, many times: of those that are well known no copy is made.
 pub(super) fn written(text: &str) -> Cow<'static, str> {
-    match WELL_KNOWN.into_iter().find(|known| *known == text) {
+    match OTHERS.into_iter().chain(KNOWN.map(|(name, _)| name)).find(|known| *known == text) {
         Some(known) => Cow::Borrowed(known),
         None => Cow::Owned(text.to_owned()),
     }
@@ -75,5 +71,24 @@ impl MediaType {
     /// Whether a config of this media type is an image's config.
     pub fn is_image_config(text: &str) -> bool {
         matches!(text, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_not_well_known_is_copied() {
+        for (text, is_copied) in [
+            ("application/vnd.oci.image.layer.v1.tar+gzip", false),
+            ("application/vnd.oci.image.manifest.v1+json", false),
+            ("application/vnd.oci.image.manifest.v1+JSON", true),
+            ("application/x", true),
+            ("", true),
+        ] {
+            let written = written(text);
+            assert_eq!((&*written, matches!(written, Cow::Owned(_))), (text, is_copied));
+        }
     }
 }
